@@ -1,0 +1,1 @@
+"""Sound: from files to samples, from samples to spectrograms, from spectrograms to crops."""

@@ -1,0 +1,313 @@
+"""Decode audio files to y: mono float32, 16,000 Hz by default, nominal range [-1, 1], no gain change.
+
+A file may only be what it is. It is opened as a byte stream, never by name; only the containers listed here are
+tried; and the decoder is refused every further file or address that a file asks for (playlists do).
+Decoding is by blocks, so that memory does not grow with the length of a song.
+"""
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, NoReturn
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.container import InputContainer
+
+from core.errors import AudioError
+from core.files import duration_in_words, size_in_words
+from core.music import FloatArray
+
+Source = Path | BinaryIO
+
+CONTAINERS = ("mp3", "mov", "matroska", "webm", "ogg", "flac", "wav", "aiff", "aac")
+"""FFmpeg's names of the containers that are opened; everything else is refused."""
+SUFFIXES = frozenset(
+    ".mp3 .m4a .mp4 .aac .webm .mka .opus .ogg .oga .flac .wav .aif .aiff".split()  # noqa: SIM905
+)
+"""File name endings that an import looks at. What a file is, its content decides."""
+
+MAX_AMPLITUDE = 100.0
+"""Beyond this (40 dB over full scale) samples are garbage, not a loud mix: float decoders overshoot by a few dB."""
+TRUNCATED_SHARE, TRUNCATED_S = 0.95, 1.0
+"""A file is cut when both less than this share and over this many seconds less are there than it announces;
+durations estimated from a bit rate are off by less."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a file says of itself, before decoding. `duration_s` is None where it does not say."""
+
+    container: str
+    codec: str
+    sample_rate: int
+    channels: int
+    duration_s: float | None
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class DecodeReport:
+    """What decoding a file came to: fills as blocks are read, complete when they end.
+
+    `state` is `ok`, `truncated` (clearly shorter than announced) or `damaged` (parts could not be decoded).
+    """
+
+    duration_s: float = 0.0
+    peak: float = 0.0
+    state: str = "ok"
+    reason: str = ""
+
+
+def probe(source: Source, *, max_bytes: int = 2_000_000_000, check_sound: bool = False) -> Probe:
+    """Read container, codec and tags; with `check_sound` also decode the first frame.
+
+    Raises `AudioError` if `source` is not audio in one of `CONTAINERS`.
+    """
+    with _opened(source, max_bytes) as container:
+        stream = container.streams.audio[0]
+        codec = stream.codec_context
+        found = Probe(
+            container=container.format.name.split(",")[0],
+            codec=codec.name,
+            sample_rate=codec.sample_rate or 0,
+            channels=codec.channels or 0,
+            duration_s=_announced_s(container),
+            tags=_tags(container),
+        )
+        if check_sound and next(_frames(container, DecodeReport()), None) is None:
+            raise AudioError("There is no sound in this file: it announces audio, but holds no samples.")
+    return found
+
+
+def blocks(
+    source: Source,
+    *,
+    sample_rate: int = 16_000,
+    max_s: float = 4 * 3600,
+    max_bytes: int = 2_000_000_000,
+    report: DecodeReport | None = None,
+) -> Iterator[FloatArray]:
+    """Yield consecutive pieces of y, each (n,) float32, about a second long.
+
+    `report`, if given, is complete when the iterator ends. Raises `AudioError` if the file cannot be decoded, is
+    larger than `max_bytes`, longer than `max_s`, or holds samples that are not numbers.
+    """
+    report = report if report is not None else DecodeReport()
+    with _opened(source, max_bytes) as container:
+        announced_s = _announced_s(container)
+        if announced_s is not None and announced_s > max_s:
+            _too_long(announced_s, max_s)
+        n_samples = 0
+        for block in _resampled(_frames(container, report), sample_rate):
+            peak = float(np.max(np.abs(block), initial=0.0))
+            if not peak <= MAX_AMPLITUDE:  # also true of NaN
+                raise AudioError(
+                    "This file holds samples that are not usable numbers (NaN, infinite or far beyond full scale). "
+                    "Export it again from the program it came from."
+                )
+            n_samples += block.size
+            report.peak = max(report.peak, peak)
+            report.duration_s = n_samples / sample_rate
+            if report.duration_s > max_s:
+                _too_long(report.duration_s, max_s)
+            yield block
+    if n_samples == 0:
+        raise AudioError("There is no sound in this file: not one sample could be decoded.")
+    compare_with_announced(report, announced_s)
+
+
+def compare_with_announced(report: DecodeReport, announced_s: float | None) -> None:
+    """Mark `report` as truncated if clearly less was decoded than the container announced."""
+    announced_s = announced_s or 0.0
+    missing_s = announced_s - report.duration_s
+    if missing_s > TRUNCATED_S and report.duration_s < TRUNCATED_SHARE * announced_s:
+        report.state = "truncated"
+        report.reason = (
+            f"The file announces {duration_in_words(announced_s)}, but only "
+            f"{duration_in_words(report.duration_s)} could be decoded: it is cut off or damaged."
+        )
+
+
+def load(
+    source: Source, *, sample_rate: int = 16_000, max_s: float = 4 * 3600, report: DecodeReport | None = None
+) -> FloatArray:
+    """The whole of y, (n_samples,) float32, mono, nominal range [-1, 1]. Errors as `blocks`."""
+    return np.concatenate(list(blocks(source, sample_rate=sample_rate, max_s=max_s, report=report)))
+
+
+def envelope(pieces: Iterator[FloatArray], *, sample_rate: int = 16_000, per_second: int = 20) -> FloatArray:
+    """Lowest and highest sample of every 1/`per_second` s of y: (n, 2) float32, to draw a waveform from."""
+    step = sample_rate // per_second
+    rest = np.empty(0, np.float32)
+    out: list[FloatArray] = []
+    for piece in pieces:
+        joined = np.concatenate([rest, piece])
+        whole = joined.size // step * step
+        grid = joined[:whole].reshape(-1, step)
+        out.append(np.stack([grid.min(axis=1), grid.max(axis=1)], axis=1))
+        rest = joined[whole:]
+    if rest.size:
+        out.append(np.array([[rest.min(), rest.max()]], np.float32))
+    return np.concatenate(out) if out else np.empty((0, 2), np.float32)
+
+
+def as_wav(y: FloatArray, *, sample_rate: int = 16_000) -> bytes:
+    """A 16-bit WAV of y: for browsers, which cannot play every file that can be decoded."""
+    out = io.BytesIO()
+    with av.open(out, "w", format="wav") as container:
+        stream = container.add_stream("pcm_s16le", rate=sample_rate, layout="mono")
+        samples = (np.clip(y, -1, 1) * 32767).astype(np.int16)
+        frame = AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
+        frame.sample_rate = sample_rate
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)
+    return out.getvalue()
+
+
+def _too_long(duration_s: float, max_s: float) -> NoReturn:
+    raise AudioError(
+        f"This file is longer than {duration_in_words(max_s)} (at least {duration_in_words(duration_s)}). "
+        "Cut it, or raise GENRESCOPE_MAX_AUDIO_S."
+    )
+
+
+@contextmanager
+def _opened(source: Source, max_bytes: int) -> Iterator[InputContainer]:
+    try:
+        stream: BinaryIO = source.open("rb") if isinstance(source, Path) else source
+    except OSError as error:
+        raise AudioError(f"The file cannot be read: {error.strerror or error}.") from error
+    try:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(0)
+        if size == 0:
+            raise AudioError("The file is empty (0 bytes). Download or copy it again.")
+        if size > max_bytes:
+            raise AudioError(
+                f"The file is {size_in_words(size)}, more than the limit of {size_in_words(max_bytes)}. "
+                "Raise GENRESCOPE_MAX_AUDIO_BYTES if you trust it."
+            )
+        try:
+            container = av.open(
+                _Seekable(stream, size),
+                options={"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "none"},
+                io_open=_refuse,
+                metadata_errors="replace",
+            )
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise AudioError(
+                "This is not a sound file that Genrescope knows, whatever its name says. It reads mp3, m4a/AAC, "
+                "webm/Opus, ogg, flac, wav and aiff."
+            ) from error
+        with container:
+            assert isinstance(container, InputContainer)
+            if not container.streams.audio:
+                raise AudioError("There is no sound in this file: it holds pictures or video only.")
+            yield container
+    finally:
+        if isinstance(source, Path):
+            stream.close()
+
+
+class _Seekable:
+    """The bytes of a file, for the decoder: seeks before the start are refused without a noise."""
+
+    def __init__(self, stream: BinaryIO, size: int) -> None:
+        self._stream, self._size = stream, size
+        self.read = stream.read
+        self.tell = stream.tell
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._stream.tell(), os.SEEK_END: self._size}[whence]
+        return self._stream.seek(max(0, base + offset))
+
+
+def _refuse(url: str, flags: int, options: dict[str, str]) -> NoReturn:
+    raise PermissionError(f"a sound file asked for another file or address: {url!r}")
+
+
+def _announced_s(container: InputContainer) -> float | None:
+    stream = container.streams.audio[0]
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    return container.duration / av.time_base if container.duration else None
+
+
+def _tags(container: InputContainer) -> dict[str, str]:
+    """Tags by lower-case name; Ogg keeps them with the stream, others with the container."""
+    both = {**container.streams.audio[0].metadata, **container.metadata}
+    return {name.lower(): " ".join(str(value).split()) for name, value in both.items()}
+
+
+def _frames(container: InputContainer, report: DecodeReport) -> Iterator[AudioFrame]:
+    """Decoded frames; packets that cannot be decoded are skipped and reported as damage."""
+    stream = container.streams.audio[0]
+    bad = 0
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            break
+        except (av.FFmpegError, OSError):  # the container itself breaks off here
+            bad += 1
+            break
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:
+            bad += 1
+            continue
+        for frame in frames:
+            if isinstance(frame, AudioFrame) and frame.samples:
+                yield frame
+    if bad:
+        report.state = "damaged"
+        report.reason = f"{bad} part{'s' * (bad > 1)} of the file could not be decoded and {_were(bad)} left out."
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
+def _resampled(frames: Iterator[AudioFrame], sample_rate: int) -> Iterator[FloatArray]:
+    """Mono blocks at `sample_rate`.
+
+    The resampler keeps the channels, and the mean is ours: asked for mono in float, FFmpeg would scale by sqrt(2).
+    It also refuses a change of format in mid-stream, which some files have: a new one is made then.
+    """
+    resampler: AudioResampler | None = None
+    made_for: tuple[str, str, int] | None = None
+    waiting: list[FloatArray] = []
+    n_waiting = 0
+    for frame in frames:
+        frame.pts = None  # gaps in a damaged file's clock are not filled with silence
+        kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if kind != made_for:
+            yield from _mixed(waiting + _planes(resampler))
+            waiting, n_waiting = [], 0
+            resampler = AudioResampler(format="fltp", layout=frame.layout, rate=sample_rate)
+            made_for = kind
+        for plane in _planes(resampler, frame):
+            waiting.append(plane)
+            n_waiting += plane.shape[1]
+        if n_waiting >= sample_rate:
+            yield from _mixed(waiting)
+            waiting, n_waiting = [], 0
+    yield from _mixed(waiting + _planes(resampler))
+
+
+def _planes(resampler: AudioResampler | None, frame: AudioFrame | None = None) -> list[FloatArray]:
+    """What comes out when `frame` goes in (None: what is left), each (channels, n) float32."""
+    frames = resampler.resample(frame) if resampler else []
+    return [np.asarray(out.to_ndarray(), np.float32) for out in frames if out.samples]
+
+
+def _mixed(planes: list[FloatArray]) -> Iterator[FloatArray]:
+    if planes:
+        yield np.concatenate(planes, axis=1).mean(axis=0, dtype=np.float32)

@@ -1,0 +1,101 @@
+"""SQLite: connections and numbered migrations. `PRAGMA user_version` counts the migrations a file has had."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from core.errors import LibraryError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_TIMEOUT_S = 30.0
+
+
+def now() -> str:
+    """The time now, UTC, ISO 8601 with milliseconds: what every `..._at` column holds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+class Database:
+    """A migrated library file. Cheap to pass about: every transaction opens a connection of its own."""
+
+    def __init__(self, path: Path) -> None:
+        """Open `path`, creating or migrating it (after a backup) where needed."""
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _migrate(path)
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A connection for queries; it sees one state of the library throughout."""
+        with closing(_connect(self.path)) as connection:
+            connection.execute("BEGIN")
+            yield connection
+            connection.rollback()
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """A connection that holds the write lock; committed at the end, rolled back on an error."""
+        with closing(_connect(self.path)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.commit()
+            except BaseException:
+                connection.rollback()
+                raise
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    return connection
+
+
+def _migrate(path: Path) -> None:
+    scripts = sorted(MIGRATIONS.glob("[0-9]*.sql"))
+    with closing(_connect(path)) as connection:
+        version = _version(connection)
+        if version == len(scripts):
+            return
+        if version > len(scripts):
+            raise LibraryError(
+                f"The library {path} was made by a newer Genrescope (version {version}, this one knows "
+                f"{len(scripts)}). Update Genrescope, or choose another workspace with --home."
+            )
+        if version > 0:
+            _back_up(connection, path, version)
+        connection.execute("BEGIN EXCLUSIVE")
+        for number, script in enumerate(scripts[_version(connection) :], start=_version(connection) + 1):
+            for statement in _statements(script.read_text(encoding="utf-8")):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number}")
+        connection.commit()
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> None:
+    folder = path.parent / "backups"
+    folder.mkdir(exist_ok=True)
+    stamp = now().replace(":", "").replace(".", "")[:17]
+    with closing(sqlite3.connect(folder / f"{path.stem}-v{version}-{stamp}.db")) as copy:
+        connection.backup(copy)
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Split a script at its statements (`executescript` would commit the transaction we are in)."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    if statement.strip():
+        raise LibraryError(f"A migration ends in the middle of a statement: {statement.strip()[:60]}")

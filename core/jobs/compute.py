@@ -1,0 +1,101 @@
+"""Where work that fans out over songs runs: a pool of processes, one crash of which stops nothing else."""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait as wait_for
+from typing import TypeVar
+
+from core.errors import GenrescopeError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def executor(processes: int) -> Executor:
+    """A pool of `processes` fresh processes, one thread of arithmetic each, that end when this process does."""
+    return ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"), initializer=_begin_worker)
+
+
+def fan_out(
+    function: Callable[[Item], Result], items: Iterable[Item], *, processes: int, check: Callable[[], None]
+) -> Iterator[tuple[Item, Result | Exception]]:
+    """Yield (item, result or the error it raised) for every item, as they come.
+
+    `check` is called often and may raise to stop; what runs is then abandoned. An item whose process dies (a crash in
+    a decoder, out of memory) is tried once more on its own, and answered with an error if it happens again.
+    """
+    suspects: list[Item] = []
+    pool = executor(processes)
+    running: dict[Future[Result], Item] = {}
+    todo = iter(items)
+    try:
+        exhausted = False
+        while True:
+            broken = False
+            while not (exhausted or broken) and len(running) < 2 * processes:
+                try:
+                    item = next(todo)
+                    running[pool.submit(function, item)] = item
+                except StopIteration:
+                    exhausted = True
+                except BrokenProcessPool:
+                    suspects.append(item)
+                    broken = True
+            if exhausted and not running:
+                break
+            check()
+            finished, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
+            for future in finished:
+                item = running.pop(future)
+                error = future.exception()
+                if isinstance(error, BrokenProcessPool):
+                    suspects.append(item)
+                    broken = True
+                else:
+                    yield item, error if isinstance(error, Exception) else future.result()
+            if broken:
+                suspects += running.values()
+                running = {}
+                pool.shutdown(wait=False, cancel_futures=True)
+                pool = executor(processes)
+        for item in suspects:
+            check()
+            yield item, _alone(function, item)
+    finally:
+        _end(pool)
+
+
+def _alone(function: Callable[[Item], Result], item: Item) -> Result | Exception:
+    with executor(1) as pool:
+        error = (future := pool.submit(function, item)).exception()
+    if isinstance(error, BrokenProcessPool):
+        return GenrescopeError("Reading this file crashed the decoder, twice. It is damaged in an unusual way.")
+    return error if isinstance(error, Exception) else future.result()
+
+
+def _end(pool: Executor) -> None:
+    """End the pool's processes now: what they were writing is a temporary file."""
+    processes = list((getattr(pool, "_processes", None) or {}).values())
+    pool.shutdown(wait=False, cancel_futures=True)
+    for process in processes:
+        process.terminate()
+
+
+def _begin_worker() -> None:
+    import numpy as np  # noqa: F401 - its BLAS must be loaded to be limited
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)
+    parent = multiprocessing.parent_process()
+
+    def end_with_parent() -> None:
+        assert parent is not None
+        wait_for([parent.sentinel])
+        os._exit(1)
+
+    if parent is not None:
+        threading.Thread(target=end_with_parent, daemon=True).start()

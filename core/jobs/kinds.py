@@ -1,0 +1,152 @@
+"""The kinds of job: for each, how to ask for it, and how it is done."""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from core.errors import JobStopped
+from core.jobs.context import JobContext
+from core.jobs.queue import Job, Queue
+from core.library.importing import GenreFrom, import_folder
+from core.library.preprocessing import preprocess
+from core.library.runs import Runs
+from core.library.store import Library
+from core.recipes import SpectrogramRecipe, TrainingRecipe
+
+Kind = Callable[[JobContext], dict[str, Any]]
+"""A job's doing: its answer is the job's result."""
+
+
+def submit_import(
+    queue: Queue, directory: Path, genre_from: GenreFrom, *, csv_file: Path | None = None, copy: bool = False
+) -> Job:
+    """Ask for an import; arguments as `importing.import_folder`."""
+    return _submit(
+        queue,
+        "import",
+        {
+            "directory": str(directory),
+            "genre_from": genre_from,
+            "csv_file": str(csv_file) if csv_file else None,
+            "copy": copy,
+        },
+    )
+
+
+def import_job(context: JobContext) -> dict[str, Any]:
+    """Do what `submit_import` asked for."""
+    asked = context.job.parameters
+    return import_folder(
+        Library(context.database),
+        context.settings,
+        Path(asked["directory"]),
+        genre_from=asked["genre_from"],
+        csv_file=Path(asked["csv_file"]) if asked["csv_file"] else None,
+        copy=asked["copy"],
+        job_id=context.job.id,
+        on_progress=lambda done, total: context.report(done, total, "Reading files"),
+    )
+
+
+def submit_preprocess(queue: Queue, *, track_ids: Sequence[int] | None = None, retry_failed: bool = True) -> Job:
+    """Ask for spectrograms of some tracks, or of all."""
+    return _submit(
+        queue,
+        "preprocess",
+        {"track_ids": None if track_ids is None else list(track_ids), "retry_failed": retry_failed},
+    )
+
+
+def preprocess_job(context: JobContext) -> dict[str, Any]:
+    """Do what `submit_preprocess` asked for."""
+    asked = context.job.parameters
+    library, recipe = Library(context.database), SpectrogramRecipe()
+    begun = time.monotonic()
+    preprocess(
+        library,
+        context.settings,
+        recipe,
+        track_ids=asked["track_ids"],
+        retry_failed=asked["retry_failed"],
+        job_id=context.job.id,
+        check=context.check,
+        on_progress=lambda done, total: context.report(done, total, "Making spectrograms"),
+    )
+    made, audio_s, failed = library.spectrograms_of_job(context.job.id)
+    wanted = len(library.tracks(recipe.fingerprint)) if asked["track_ids"] is None else len(asked["track_ids"])
+    return {
+        "done": made,
+        "skipped": max(0, wanted - made - len(failed)),
+        "failed": failed,
+        "seconds": round(time.monotonic() - begun, 2),
+        "audio_seconds": round(audio_s, 1),
+    }
+
+
+def submit_train(queue: Queue, name: str, recipe: TrainingRecipe, request: dict[str, Any]) -> Job:
+    """Ask for a training; `request` as `training.Request.as_json`. A run has one unfinished job at most."""
+    parameters = {"name": name, "recipe": recipe.model_dump(mode="json"), "request": request}
+    return queue.submit("train", parameters, key=f"train:{name}")
+
+
+def train_job(context: JobContext) -> dict[str, Any]:
+    """Do what `submit_train` asked for; the run is marked as stopped or failed if it ends so."""
+    from core.learning.training import Request, train  # torch: only where it is needed
+
+    asked = context.job.parameters
+    runs = Runs(context.database)
+    recipe = TrainingRecipe(**asked["recipe"])
+    try:
+        return train(
+            Library(context.database),
+            runs,
+            context.settings,
+            asked["name"],
+            recipe,
+            Request.from_json(asked["request"]),
+            check=context.check,
+            on_progress=context.report,
+        )
+    except Exception as error:
+        run = runs.find(asked["name"])
+        if run and run.state == "running" and not context.lost.is_set():
+            stopped = isinstance(error, JobStopped)
+            runs.end(run, "stopped" if stopped else "failed", message=str(error))
+        raise
+
+
+def submit_evaluate(queue: Queue, model: str, folder: Path | None = None) -> Job:
+    """Ask for the figures of a model on its own test songs, or on a labelled folder."""
+    return _submit(queue, "evaluate", {"model": model, "folder": str(folder) if folder else None})
+
+
+def evaluate_job(context: JobContext) -> dict[str, Any]:
+    """Do what `submit_evaluate` asked for."""
+    from core.learning import evaluation, model  # torch: only where it is needed
+
+    asked = context.job.parameters
+    loaded = model.load(model.find(context.settings, asked["model"]))
+    if asked["folder"] is None:
+        songs = Library(context.database).songs(loaded.recipe.fingerprint)
+        return evaluation.evaluate_test_songs(loaded, songs, context.settings, check=context.check)
+    return evaluation.evaluate_folder(
+        loaded,
+        Path(asked["folder"]),
+        context.settings,
+        check=context.check,
+        on_progress=lambda done, total: context.report(done, total, "Listening to songs"),
+    )
+
+
+KINDS: dict[str, Kind] = {
+    "import": import_job,
+    "preprocess": preprocess_job,
+    "train": train_job,
+    "evaluate": evaluate_job,
+}
+
+
+def _submit(queue: Queue, kind: str, parameters: dict[str, Any]) -> Job:
+    return queue.submit(kind, parameters, key=f"{kind}:{json.dumps(parameters, sort_keys=True)}")

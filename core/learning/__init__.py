@@ -1,0 +1,1 @@
+"""Learning: honest splits, training that survives anything, numbers with their doubt, and whole models."""

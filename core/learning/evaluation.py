@@ -1,0 +1,133 @@
+"""Evaluation on whole songs: those of the library, or any labelled folder of audio, which is not imported."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.audio.crops import Logits, predict_song
+from core.audio.store import SpectrogramStore
+from core.errors import GenrescopeError, ModelError
+from core.jobs.compute import fan_out
+from core.learning import metrics
+from core.learning.model import Model
+from core.library.importing import audio_files_in
+from core.library.names import MAX_GENRE, clean
+from core.library.preprocessing import codes_of
+from core.music import CodeArray, FloatArray, GenreDistribution, Song
+from core.recipes import SpectrogramRecipe
+from core.settings import Settings
+
+
+def song_spectra(
+    songs: Sequence[Song],
+    store: SpectrogramStore,
+    logits: Logits,
+    *,
+    crop_frames: int,
+    stride: int,
+    check: Callable[[], None] = lambda: None,
+) -> tuple[FloatArray, list[FloatArray]]:
+    """(spectra (n_songs, n_genres), each song's taggram (n_crops, n_genres)) of songs with spectrograms."""
+    answers = []
+    for song in songs:
+        check()
+        answers.append(predict_song(store.read(song.sha256), logits, crop_frames=crop_frames, stride=stride))
+    return np.stack([answer.spectrum for answer in answers]), [answer.taggram for answer in answers]
+
+
+def evaluate_songs(
+    songs: Sequence[Song],
+    genres: tuple[str, ...],
+    store: SpectrogramStore,
+    logits: Logits,
+    *,
+    crop_frames: int,
+    check: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:
+    """All figures of `metrics.report` for songs of the library, and `skipped`, which is empty."""
+    spectra, _ = song_spectra(songs, store, logits, crop_frames=crop_frames, stride=crop_frames // 2, check=check)
+    truth = np.stack([song.label.vector(genres) for song in songs])
+    return {**metrics.report(truth, spectra, genres), "skipped": []}
+
+
+def evaluate_test_songs(
+    model: Model, songs: Sequence[Song], settings: Settings, *, check: Callable[[], None] = lambda: None
+) -> dict[str, Any]:
+    """The figures of a model on its own test songs, labelled as they were when it was trained."""
+    told = {song["sha256"]: song["label"] for song in model.card.split.get("test", [])}
+    ours = [
+        Song(**{**vars(song), "label": GenreDistribution(tuple(told[song.sha256].items()))})
+        for song in songs
+        if song.sha256 in told
+    ]
+    if not ours:
+        raise ModelError(
+            f"None of the test songs of {model.name!r} is in this library with a spectrogram under its recipe. "
+            "Evaluate it on a folder instead (--folder DIR)."
+        )
+    store = SpectrogramStore(settings.spectrograms, model.recipe.fingerprint)
+    report = evaluate_songs(ours, model.genres, store, model.logits, crop_frames=model.crop_frames, check=check)
+    gone = len(told) - len(ours)
+    if gone:
+        report["skipped"] = [{"path": "", "reason": f"{gone} of the {len(told)} test songs are not in this library."}]
+    return report
+
+
+@dataclass(frozen=True)
+class _Order:
+    path: Path
+    recipe: SpectrogramRecipe
+    filters: FloatArray
+    max_s: float
+    max_bytes: int
+
+
+def _spectrogram(order: _Order) -> CodeArray:
+    codes, _ = codes_of(order.path, order.recipe, filters=order.filters, max_s=order.max_s, max_bytes=order.max_bytes)
+    return codes
+
+
+def evaluate_folder(
+    model: Model,
+    directory: Path,
+    settings: Settings,
+    *,
+    check: Callable[[], None] = lambda: None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Any]:
+    """The figures of a model on the audio below `directory`, each file's genre being its parent folder's name.
+
+    Songs of genres the model lacks are counted and left out; unreadable files too. The model's other genres are never
+    masked: an answer that no folder has is a wrong answer.
+    """
+    known = {genre.casefold(): number for number, genre in enumerate(model.genres)}
+    skipped, orders = [], []
+    for path in audio_files_in(directory):
+        genre = clean(path.parent.name, limit=MAX_GENRE)
+        if genre.casefold() not in known:
+            skipped.append({"path": str(path), "reason": f"The model does not know the genre {genre!r}."})
+            continue
+        orders.append(_Order(path, model.recipe, model.filters, settings.max_audio_s, settings.max_audio_bytes))
+    answered: list[tuple[str, int, FloatArray]] = []
+    results = fan_out(_spectrogram, orders, processes=max(1, min(settings.processes, len(orders))), check=check)
+    for done, (order, codes) in enumerate(results, start=1):
+        if isinstance(codes, Exception):
+            if not isinstance(codes, GenrescopeError | OSError):
+                raise codes
+            skipped.append({"path": str(order.path), "reason": str(codes)})
+        else:
+            answer = predict_song(codes, model.logits, crop_frames=model.crop_frames, stride=model.crop_frames // 2)
+            answered.append((str(order.path), known[order.path.parent.name.casefold()], answer.spectrum))
+        on_progress(done, len(orders))
+    if not answered:
+        raise ModelError(
+            f"No song in {directory} can be used: folders must be named after genres of the model "
+            f"({', '.join(model.genres)}), and hold readable audio."
+        )
+    answered.sort(key=lambda song: song[0])
+    truth = np.eye(len(model.genres), dtype=np.float32)[[number for _, number, _ in answered]]
+    spectra = np.stack([spectrum for _, _, spectrum in answered])
+    return {**metrics.report(truth, spectra, model.genres), "skipped": sorted(skipped, key=lambda file: file["path"])}

@@ -1,0 +1,280 @@
+"""Importing a folder of songs: find the files, read their tags, take them in with the genre the person chose.
+
+Conventions: `directory` is absolute; a file's genre comes from its parent folder (`folder`), from the first folder
+below `directory` (`top-folder`), from its tag (`tag`), or from a CSV with columns `path` and `genre` (`csv`).
+"""
+
+import csv
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from core.audio import waveform
+from core.errors import AudioError, LibraryError
+from core.files import sha256_of, whole
+from core.library import names
+from core.library.store import FoundFile, Library
+from core.music import Vote
+from core.settings import Settings
+
+GenreFrom = Literal["folder", "top-folder", "tag", "csv"]
+GENRE_FROM: tuple[GenreFrom, ...] = get_args(GenreFrom)
+
+BATCH = 25
+"""Files taken in by one transaction."""
+SAME_RECORDING_S = 3.0
+"""Two files of the same artist and title are probably the same recording if their lengths differ by less."""
+MAX_CSV_BYTES = 50_000_000
+
+
+@dataclass(frozen=True)
+class PreviewRow:
+    """What each way of telling the genre would give for one file ('' for nothing)."""
+
+    path: str
+    artist: str
+    title: str
+    folder: str
+    top_folder: str
+    tag: str
+    csv: str
+
+
+def audio_files_in(directory: Path) -> list[Path]:
+    """Files below `directory` whose names end like audio files', in a fixed order; hidden ones are passed over."""
+    if not directory.is_dir():
+        raise LibraryError(f"{directory} is not a folder on this computer. Check the spelling, or choose another.")
+    found: list[Path] = []
+    for folder, subfolders, files in os.walk(directory):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        found += [
+            Path(folder, name)
+            for name in sorted(files)
+            if Path(name).suffix.lower() in waveform.SUFFIXES and not name.startswith(".")
+        ]
+    return found
+
+
+def preview(
+    directory: Path,
+    *,
+    csv_file: Path | None = None,
+    limit: int = 300,
+    on_progress: Callable[[float], None] | None = None,
+) -> tuple[list[PreviewRow], int]:
+    """(what at most `limit` files, spread evenly, would be taken as; number of files in all). Changes nothing."""
+    files = audio_files_in(directory)
+    table = read_csv(csv_file, directory) if csv_file else {}
+    step = max(1, -(-len(files) // limit))
+    rows = []
+    for number, path in enumerate(files[::step], start=1):
+        try:
+            tags = waveform.probe(path).tags
+        except AudioError:
+            tags = {}
+        described = table.get(path, {})
+        artist, title, _ = _names(path, tags, described)
+        genres = {way: _genre(way, path, directory, tags, described) for way in GENRE_FROM}
+        rows.append(
+            PreviewRow(str(path), artist, title, genres["folder"], genres["top-folder"], genres["tag"], genres["csv"])
+        )
+        if on_progress:
+            on_progress(number * step / max(len(files), 1))
+    return rows, len(files)
+
+
+def read_csv(csv_file: Path, directory: Path) -> dict[Path, dict[str, str]]:
+    """Rows of a CSV by the file they speak of: columns `path` (or `file`) and `genre`; `artist`, `title` if there.
+
+    Paths may be absolute, or relative to `directory` or to the CSV's own folder.
+    """
+    try:
+        if csv_file.stat().st_size > MAX_CSV_BYTES:
+            raise LibraryError(f"{csv_file.name} is too large for a table of songs (over 50 MB).")
+        with csv_file.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream)
+            columns = {(name or "").strip().lower(): name for name in reader.fieldnames or []}
+            path_column = columns.get("path", columns.get("file"))
+            if path_column is None or "genre" not in columns:
+                raise LibraryError(
+                    f"{csv_file.name} needs a column `path` (or `file`) and a column `genre`. "
+                    f"It has: {', '.join(columns) or 'none'}."
+                )
+            table: dict[Path, dict[str, str]] = {}
+            for row in reader:
+                described = {name: (row.get(column) or "").strip() for name, column in columns.items()}
+                where = Path((row.get(path_column) or "").strip())
+                for base in (directory, csv_file.parent):
+                    table.setdefault(base / where, described)
+            return table
+    except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
+        raise LibraryError(f"{csv_file} cannot be read as a CSV table in UTF-8: {error}.") from error
+
+
+def import_folder(
+    library: Library,
+    settings: Settings,
+    directory: Path,
+    *,
+    genre_from: GenreFrom,
+    csv_file: Path | None = None,
+    copy: bool = False,
+    job_id: int | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Any]:
+    """Take in all songs below `directory`; `on_progress(files done, files)` may raise to stop between files.
+
+    Returns `imported` (new tracks), `already_known`, `duplicates` (the same bytes again in this call),
+    `probable_duplicates` (pairs of paths, imported but told), `failed` (path and reason). Doing it again changes
+    nothing; a call that was cut off goes on where it was, under the same `job_id`.
+    """
+    if genre_from == "csv" and csv_file is None:
+        raise LibraryError("To take genres from a CSV, say which (--csv FILE).")
+    files = audio_files_in(directory)
+    table = read_csv(csv_file, directory) if csv_file else {}
+    by_path, by_sha256 = library.known_files()
+    seen: set[str] = set()
+    failed: list[dict[str, str]] = []
+    counts = {"imported": 0, "already_known": 0, "duplicates": 0}
+    batch: list[FoundFile] = []
+    playlist = ("folder", str(directory), directory.name)
+
+    for number, path in enumerate(files):
+        on_progress(number, len(files))
+        try:
+            stat = path.stat()
+            known = by_path.get(str(path))
+            if known and (known.size_bytes, known.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
+                sha256 = known.sha256
+            else:
+                sha256 = _hash(path, settings)
+                known = by_sha256.get(sha256)
+            if sha256 in seen:
+                counts["duplicates"] += 1
+                continue
+            found = _describe(path, sha256, stat, settings, directory, genre_from, csv_file, table.get(path, {}))
+            if known and known.path != str(path) and not Path(known.path).exists():
+                library.relocate(sha256, path=str(path), size_bytes=stat.st_size, mtime_ns=stat.st_mtime_ns)
+            if copy and not known:
+                found = _copied(found, settings)
+        except (AudioError, OSError) as error:
+            failed.append({"path": str(path), "reason": str(error)})
+            continue
+        seen.add(sha256)
+        ours = known is not None and job_id is not None and known.created_by_job == job_id
+        counts["already_known" if known and not ours else "imported"] += 1
+        batch.append(found)
+        if len(batch) == BATCH:
+            library.add_files(batch, playlist=playlist, job_id=job_id)
+            batch = []
+    library.add_files(batch, playlist=playlist, job_id=job_id)
+    on_progress(len(files), len(files))
+    pairs = probable_duplicates(library.names(), job_id=job_id) if counts["imported"] else []
+    return {**counts, "probable_duplicates": [list(pair) for pair in pairs], "failed": failed}
+
+
+def probable_duplicates(
+    known: Iterable[tuple[str, str, float | None, str, int | None]], *, job_id: int | None
+) -> Iterator[tuple[str, str]]:
+    """Pairs (path of a track of this job, path of an older one) with the same artist, title and about the length."""
+    groups: dict[tuple[str, str], list[tuple[float | None, str]]] = {}
+    for artist, title, duration_s, path, created_by_job in known:
+        key = names.comparable(artist), names.comparable(title)
+        if not all(key):
+            continue
+        group = groups.setdefault(key, [])
+        if created_by_job == job_id:
+            for other_s, other in group:
+                if duration_s is None or other_s is None or abs(duration_s - other_s) < SAME_RECORDING_S:
+                    yield path, other
+                    break
+        group.append((duration_s, path))
+
+
+def _hash(path: Path, settings: Settings) -> str:
+    if path.stat().st_size > settings.max_audio_bytes:
+        raise AudioError("The file is larger than the limit (GENRESCOPE_MAX_AUDIO_BYTES).")
+    return sha256_of(path)
+
+
+def _describe(
+    path: Path,
+    sha256: str,
+    stat: os.stat_result,
+    settings: Settings,
+    directory: Path,
+    genre_from: GenreFrom,
+    csv_file: Path | None,
+    described: dict[str, str],
+) -> FoundFile:
+    probe = waveform.probe(path, max_bytes=settings.max_audio_bytes, check_sound=True)
+    artist, title, album = _names(path, probe.tags, described)
+    genre = _genre(genre_from, path, directory, probe.tags, described)
+    source, reference = {
+        "folder": ("folder", str(directory)),
+        "top-folder": ("folder", str(directory)),
+        "tag": ("tag", ""),
+        "csv": ("csv", csv_file.name if csv_file else ""),
+    }[genre_from]
+    return FoundFile(
+        path=str(path),
+        sha256=sha256,
+        size_bytes=stat.st_size,
+        mtime_ns=stat.st_mtime_ns,
+        copied=False,
+        container=probe.container,
+        codec=probe.codec,
+        sample_rate=probe.sample_rate,
+        channels=probe.channels,
+        duration_s=probe.duration_s,
+        title=title,
+        artist=artist,
+        album=album,
+        votes=(Vote(genre, source, 1.0, reference),) if genre else (),
+    )
+
+
+def _names(path: Path, tags: dict[str, str], described: dict[str, str]) -> tuple[str, str, str]:
+    """Artist, title and album: as the CSV says, else the tags, else the file name (which tells no album)."""
+    named_artist, named_title = names.artist_and_title(path.stem)
+    artist = described.get("artist") or tags.get("artist") or tags.get("album_artist")
+    title = described.get("title") or tags.get("title")
+    if not artist and not title:
+        artist = named_artist
+    return (
+        names.clean(artist or ""),
+        names.clean(title or "") or named_title,
+        names.clean(described.get("album") or tags.get("album") or ""),
+    )
+
+
+def _genre(way: GenreFrom, path: Path, directory: Path, tags: dict[str, str], described: dict[str, str]) -> str:
+    inside = path.relative_to(directory).parts
+    if way == "folder":
+        genre = path.parent.name
+    elif way == "top-folder":
+        genre = inside[0] if len(inside) > 1 else directory.name
+    else:
+        genre = tags.get("genre", "") if way == "tag" else described.get("genre", "")
+    return names.clean(genre, limit=names.MAX_GENRE)
+
+
+def _copied(found: FoundFile, settings: Settings) -> FoundFile:
+    """Copy the file into the workspace under its SHA-256; the copy is what the library then speaks of."""
+    target = settings.audio / found.sha256[:2] / f"{found.sha256}{Path(found.path).suffix.lower()}"
+    if not target.exists():
+        with whole(target) as partial:
+            shutil.copyfile(found.path, partial)
+    stat = target.stat()
+    return FoundFile(
+        **{
+            **vars(found),
+            "path": str(target),
+            "copied": True,
+            "size_bytes": stat.st_size,
+            "mtime_ns": stat.st_mtime_ns,
+        }
+    )

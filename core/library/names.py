@@ -1,0 +1,40 @@
+"""Names of people and songs: comparing them, and reading them off a file name. Pure."""
+
+import re
+import unicodedata
+
+MAX_NAME = 300
+"""Longer names are cut: they are noise, and they break tables."""
+MAX_GENRE = 60
+
+_JOINERS = re.compile(r"\s*(?:;|/|,|&|\+|\band\b|\bfeat(?:uring|\.)?\s|\bft\.?\s|\bvs\.?\s|\bwith\b)\s*", re.IGNORECASE)
+_TRACK_NUMBER = re.compile(r"^\d{1,3}(?:[.)\-_]|\s-)?\s+(?=\S)")
+_DOWNLOAD_ID = re.compile(r"\s*\[(?:\d+|[\w-]{11})\]$")
+
+
+def clean(text: str, *, limit: int = MAX_NAME) -> str:
+    """`text` on one line, without control and direction characters, at most `limit` long."""
+    visible = "".join(" " if ch.isspace() else ch for ch in text if ch.isspace() or unicodedata.category(ch)[0] != "C")
+    return " ".join(visible.split())[:limit].strip()
+
+
+def comparable(name: str) -> str:
+    """`name` for comparing: without case, accents and punctuation; words separated by single spaces."""
+    plain = "".join(ch for ch in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(ch))
+    return " ".join(re.findall(r"\w+", plain.replace("_", " ")))
+
+
+def artists_in(name: str) -> frozenset[str]:
+    """Everyone named in an artist field, comparable: `"A feat. B"` and `"B & C"` share B. Empty if unknown."""
+    people = {comparable(part) for part in [name, *_JOINERS.split(name)]}
+    return frozenset(people - {"", "unknown", "unknown artist", "various", "various artists", "va"})
+
+
+def artist_and_title(stem: str) -> tuple[str, str]:
+    """Artist ('' if not told) and title from a file name such as `01 - Artist - Title [id]`, without its ending."""
+    name = _DOWNLOAD_ID.sub("", clean(stem.replace("_", " ")))
+    name = _TRACK_NUMBER.sub("", name) or name
+    artist, separator, title = name.partition(" - ")
+    if separator and artist.strip() and title.strip():
+        return artist.strip(), title.strip()
+    return "", name or clean(stem) or "untitled"

@@ -1,0 +1,125 @@
+"""Preprocessing: from audio files to spectrogram files, on all cores, each song once."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from core.audio import spectrogram, waveform
+from core.audio.store import SpectrogramStore
+from core.errors import AudioError, GenrescopeError
+from core.files import duration_in_words
+from core.jobs.compute import fan_out
+from core.library.store import AudioToDo, Library
+from core.music import CodeArray, FloatArray
+from core.recipes import SpectrogramRecipe
+from core.settings import Settings
+
+SILENCE = 10 ** (-80 / 20)
+"""A song whose loudest sample is under -80 dB of full scale has no sound in it."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """All that a process needs to make one spectrogram."""
+
+    todo: AudioToDo
+    root: Path
+    recipe: SpectrogramRecipe
+    max_s: float
+    max_bytes: int
+
+
+@dataclass(frozen=True)
+class Made:
+    """One spectrogram, made and in its place; arrays (n_mels,) float32, dB."""
+
+    n_frames: int
+    band_mean: FloatArray
+    band_std: FloatArray
+    duration_s: float
+    state: str
+    reason: str
+
+
+class MissingFileError(AudioError):
+    """The file is not where it was."""
+
+
+def codes_of(
+    source: waveform.Source,
+    recipe: SpectrogramRecipe,
+    *,
+    filters: FloatArray | None = None,
+    max_s: float = 4 * 3600,
+    max_bytes: int = 2_000_000_000,
+) -> tuple[CodeArray, waveform.DecodeReport]:
+    """Decode a file into its quantised log-mel spectrogram, (n_frames, n_mels) uint8, in bounded memory.
+
+    Raises `AudioError` as `waveform.blocks`, and for silence.
+    """
+    report = waveform.DecodeReport()
+    pieces = waveform.blocks(source, sample_rate=recipe.sample_rate, max_s=max_s, max_bytes=max_bytes, report=report)
+    codes = np.concatenate(
+        [spectrogram.quantise(S) for S in spectrogram.log_mel_blocks(pieces, recipe, filters=filters)]
+    )
+    if report.peak < SILENCE:
+        raise AudioError(f"There is no sound in this file: {duration_in_words(report.duration_s)} of silence.")
+    return codes, report
+
+
+def make(order: Order) -> Made:
+    """Make one spectrogram file, unless it is there already. Runs in a process of its own."""
+    store = SpectrogramStore(order.root, order.recipe.fingerprint)
+    path = Path(order.todo.path)
+    if not path.exists():
+        raise MissingFileError(
+            f"The file is not at {path} any more. Put it back, or import the folder it is in now: it is recognised."
+        )
+    if store.path(order.todo.sha256).exists():  # made just before a crash, or for a library since lost
+        codes, report = store.read(order.todo.sha256), waveform.DecodeReport()
+        report.duration_s = codes.shape[0] * order.recipe.frame_s
+        waveform.compare_with_announced(report, waveform.probe(path).duration_s)
+    else:
+        codes, report = codes_of(path, order.recipe, max_s=order.max_s, max_bytes=order.max_bytes)
+        store.write(order.todo.sha256, codes)
+    S = spectrogram.dequantise(codes)
+    return Made(codes.shape[0], S.mean(axis=0), S.std(axis=0), report.duration_s, report.state, report.reason)
+
+
+def preprocess(
+    library: Library,
+    settings: Settings,
+    recipe: SpectrogramRecipe,
+    *,
+    track_ids: Iterable[int] | None = None,
+    retry_failed: bool = True,
+    job_id: int | None = None,
+    check: Callable[[], None] = lambda: None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Make the spectrograms that are missing; rows are written as each is done, by this process only.
+
+    `check` is called often and may raise to stop; `on_progress(done, to do in this call)` follows each song.
+    """
+    todos = library.without_spectrogram(recipe.fingerprint, track_ids=track_ids, retry_failed=retry_failed)
+    orders = (
+        Order(todo, settings.spectrograms, recipe, settings.max_audio_s, settings.max_audio_bytes) for todo in todos
+    )
+    processes = max(1, min(settings.processes, len(todos)))
+    on_progress(0, len(todos))
+    for done, (order, made) in enumerate(fan_out(make, orders, processes=processes, check=check), start=1):
+        if isinstance(made, Made):
+            library.spectrogram_made(order.todo, recipe.fingerprint, **vars(made), job_id=job_id)
+        elif isinstance(made, GenrescopeError | OSError):
+            library.spectrogram_failed(
+                order.todo,
+                recipe.fingerprint,
+                missing=isinstance(made, MissingFileError),
+                reason=str(made),
+                job_id=job_id,
+            )
+        else:
+            raise made
+        on_progress(done, len(todos))

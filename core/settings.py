@@ -1,0 +1,101 @@
+"""What the surroundings say: read once, passed down. No other module reads the environment.
+
+Sources, strongest first: arguments, environment `GENRESCOPE_*`, `.env`, `.streamlit/secrets.toml`.
+"""
+
+import os
+from pathlib import Path
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+PROJECT = Path(__file__).resolve().parent.parent
+"""Root of the project: its default workspace, and where shipped models lie."""
+
+
+class Settings(BaseSettings):
+    """The workspace and its limits.
+
+    The workspace (`home`) is a folder that holds `data/` and `models/`.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="GENRESCOPE_",
+        env_file=PROJECT / ".env",
+        toml_file=PROJECT / ".streamlit" / "secrets.toml",
+        extra="ignore",
+        frozen=True,
+    )
+
+    home: Path = PROJECT
+    max_audio_s: float = Field(4 * 3600, gt=0, description="longest sound that is decoded, seconds")
+    max_audio_bytes: int = Field(2_000_000_000, gt=0, description="largest audio file that is opened, bytes")
+    processes: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, description="for spectrograms")
+    lease_s: float = Field(10.0, gt=0, description="a job whose worker is silent this long is taken over")
+    force_stop_s: float = Field(10.0, gt=0, description="a job that ignores a stop this long is ended by force")
+    worker_idle_s: float = Field(300.0, gt=0, description="a worker without work ends itself after this long")
+    spotify_client_id: SecretStr | None = None
+    spotify_client_secret: SecretStr | None = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The order of sources named in the head of this module."""
+        return init_settings, env_settings, dotenv_settings, TomlConfigSettingsSource(settings_cls)
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.expanduser().resolve()
+
+    @property
+    def data(self) -> Path:
+        """Everything the workspace collects."""
+        return self.home / "data"
+
+    @property
+    def database(self) -> Path:
+        """The library: one SQLite file."""
+        return self.data / "library.db"
+
+    @property
+    def audio(self) -> Path:
+        """Copies of imported songs, named by their SHA-256."""
+        return self.data / "audio"
+
+    @property
+    def spectrograms(self) -> Path:
+        """Spectrogram files, under the fingerprint of their recipe."""
+        return self.data / "spectrograms"
+
+    @property
+    def runs(self) -> Path:
+        """Checkpoints of trainings, a folder a run."""
+        return self.data / "runs"
+
+    @property
+    def logs(self) -> Path:
+        """What the worker wrote."""
+        return self.data / "logs"
+
+    @property
+    def models(self) -> Path:
+        """Published models of this workspace."""
+        return self.home / "models"
+
+    @property
+    def model_folders(self) -> tuple[Path, ...]:
+        """Where models are looked for: the workspace, then those that ship with the project."""
+        shipped = PROJECT / "models"
+        return (self.models,) if self.models == shipped else (self.models, shipped)
