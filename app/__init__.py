@@ -1,0 +1,1 @@
+"""The frame around the pages: navigation, state, and what pages share on the screen."""

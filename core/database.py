@@ -24,7 +24,15 @@ class Database:
         """Open `path`, creating or migrating it (after a backup) where needed."""
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        _migrate(path)
+        try:
+            _migrate(path)
+        except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", None) not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+                raise
+            raise LibraryError(
+                f"{path} is damaged, or not a Genrescope library. Put a backup in its place (see {path.parent / 'backups'}), "
+                "or move it away to begin anew."
+            ) from error
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -67,10 +75,11 @@ def _migrate(path: Path) -> None:
                 f"The library {path} was made by a newer Genrescope (version {version}, this one knows "
                 f"{len(scripts)}). Update Genrescope, or choose another workspace with --home."
             )
-        if version > 0:
-            _back_up(connection, path, version)
         connection.execute("BEGIN EXCLUSIVE")
-        for number, script in enumerate(scripts[_version(connection) :], start=_version(connection) + 1):
+        version = _version(connection)  # another process may have been here first
+        if 0 < version < len(scripts):
+            _back_up(path, version)
+        for number, script in enumerate(scripts[version:], start=version + 1):
             for statement in _statements(script.read_text(encoding="utf-8")):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {number}")
@@ -81,12 +90,15 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> None:
+def _back_up(path: Path, version: int) -> None:
     folder = path.parent / "backups"
     folder.mkdir(exist_ok=True)
     stamp = now().replace(":", "").replace(".", "")[:17]
-    with closing(sqlite3.connect(folder / f"{path.stem}-v{version}-{stamp}.db")) as copy:
-        connection.backup(copy)
+    with (
+        closing(_connect(path)) as source,
+        closing(sqlite3.connect(folder / f"{path.stem}-v{version}-{stamp}.db")) as copy,
+    ):
+        source.backup(copy)
 
 
 def _statements(script: str) -> Iterator[str]:

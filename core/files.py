@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,9 +16,8 @@ from typing import Any
 def whole(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it into place if the block ends well, delete it if not."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".partial-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    partial = Path(name)
+    partial = path.with_name(f".partial-{uuid.uuid4().hex}{path.suffix}")
+    partial.touch(exist_ok=False)
     try:
         yield partial
         with partial.open("rb+") as written:

@@ -28,7 +28,7 @@ class SpectrogramRecipe(Recipe):
     """How sound becomes a log-mel spectrogram: Hann window, Slaney mel scale, power in dB re 1.0."""
 
     sample_rate: Annotated[int, Field(ge=4_000, le=48_000)] = 16_000
-    n_fft: Annotated[int, Field(ge=64, le=16_384)] = 2048
+    n_fft: Annotated[int, Field(ge=64, le=16_384, multiple_of=2)] = 2048
     hop_length: Annotated[int, Field(ge=16, le=16_384)] = 512
     n_mels: Annotated[int, Field(ge=8, le=512)] = 128
 
@@ -67,6 +67,8 @@ class TrainingRecipe(Recipe):
     warmup_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.1
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     mixup_alpha: Annotated[float, Field(ge=0, le=10)] = 0.3
+    gain_db: Annotated[float, Field(ge=0, le=60)] = 6.0
+    tilt_db: Annotated[float, Field(ge=0, le=60)] = 6.0
     time_mask_frames: Annotated[int, Field(ge=0)] = 24
     freq_mask_bands: Annotated[int, Field(ge=0)] = 16
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.99

@@ -26,6 +26,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="GENRESCOPE_",
+        env_ignore_empty=True,
         env_file=PROJECT / ".env",
         toml_file=PROJECT / ".streamlit" / "secrets.toml",
         extra="ignore",

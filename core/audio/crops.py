@@ -52,7 +52,7 @@ def predict_song(
     *,
     crop_frames: int,
     stride: int,
-    on_progress: Callable[[float], None] | None = None,
+    on_progress: Callable[[float], object] | None = None,
 ) -> SongPrediction:
     """Mean of the crops' probabilities over a whole song, `codes` (n_frames, n_mels) uint8.
 

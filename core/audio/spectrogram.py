@@ -57,7 +57,8 @@ def log_mel_blocks(
             held = [signal[n_frames * hop :]]
             n_held = held[0].size
     signal = np.concatenate([*held, half])
-    yield from _framed(signal, 1 + (signal.size - n_fft) // hop, recipe, filters)
+    if signal.size >= n_fft:
+        yield from _framed(signal, 1 + (signal.size - n_fft) // hop, recipe, filters)
 
 
 def _framed(signal: FloatArray, n_frames: int, recipe: SpectrogramRecipe, filters: FloatArray) -> Iterator[FloatArray]:

@@ -3,6 +3,8 @@
 Crops are read with one positioned read each. Few files are held open at a time, however large the library.
 """
 
+import os
+import tokenize
 from collections import OrderedDict
 from pathlib import Path
 from typing import BinaryIO
@@ -34,12 +36,9 @@ class SpectrogramStore:
 
     def read(self, sha256: str) -> CodeArray:
         """The whole spectrogram, (n_frames, n_mels) uint8. `AudioError` if it is absent or damaged."""
-        try:
-            codes: CodeArray = np.load(self.path(sha256), allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise self._unreadable(sha256) from error
-        if codes.ndim != 2 or codes.dtype != np.uint8:
-            raise self._unreadable(sha256)
+        stream, _, length, n_mels = self._begun(sha256)
+        with stream:
+            codes: CodeArray = np.fromfile(stream, np.uint8).reshape(length, n_mels)
         return codes
 
     def read_crop(self, sha256: str, start: int, n_frames: int) -> CodeArray:
@@ -62,19 +61,28 @@ class SpectrogramStore:
         if sha256 in self._open:
             self._open.move_to_end(sha256)
             return self._open[sha256]
-        try:
-            stream: BinaryIO = self.path(sha256).open("rb", buffering=0)
-            np.lib.format.read_magic(stream)
-            (length, n_mels), fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-        except (OSError, ValueError) as error:
-            raise self._unreadable(sha256) from error
-        if fortran or dtype != np.uint8:
-            stream.close()
-            raise self._unreadable(sha256)
-        self._open[sha256] = (stream, stream.tell(), length, n_mels)
+        self._open[sha256] = self._begun(sha256)
         if len(self._open) > self._max_open:
             self._open.popitem(last=False)[1][0].close()
         return self._open[sha256]
+
+    def _begun(self, sha256: str) -> tuple[BinaryIO, int, int, int]:
+        """As `_opened`, of a file opened now and found whole; it stands at the first frame."""
+        try:
+            stream: BinaryIO = self.path(sha256).open("rb", buffering=0)
+        except OSError as error:
+            raise self._unreadable(sha256) from error
+        try:
+            np.lib.format.read_magic(stream)
+            (length, n_mels), fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+            offset = stream.tell()
+            whole_file = min(length, n_mels) >= 0 and offset + length * n_mels == os.fstat(stream.fileno()).st_size
+            if fortran or dtype != np.uint8 or not whole_file:
+                raise ValueError("not a whole (n_frames, n_mels) array of uint8")
+        except (OSError, ValueError, tokenize.TokenError) as error:  # the last one: a broken header, in numpy
+            stream.close()
+            raise self._unreadable(sha256) from error
+        return stream, offset, length, n_mels
 
     def _unreadable(self, sha256: str) -> AudioError:
         return AudioError(

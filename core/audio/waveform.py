@@ -38,6 +38,9 @@ TRUNCATED_SHARE, TRUNCATED_S = 0.95, 1.0
 """A file is cut when both less than this share and over this many seconds less are there than it announces;
 durations estimated from a bit rate are off by less."""
 
+UNKNOWN_SIZE = 2_000_000_000
+"""From here on, the size in a WAV's head is a filler of programs that could not go back to write the true one."""
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -69,15 +72,15 @@ def probe(source: Source, *, max_bytes: int = 2_000_000_000, check_sound: bool =
 
     Raises `AudioError` if `source` is not audio in one of `CONTAINERS`.
     """
-    with _opened(source, max_bytes) as container:
+    with _opened(source, max_bytes) as (container, announced_s):
         stream = container.streams.audio[0]
         codec = stream.codec_context
         found = Probe(
             container=container.format.name.split(",")[0],
-            codec=codec.name,
+            codec=codec.codec.canonical_name,
             sample_rate=codec.sample_rate or 0,
             channels=codec.channels or 0,
-            duration_s=_announced_s(container),
+            duration_s=announced_s,
             tags=_tags(container),
         )
         if check_sound and next(_frames(container, DecodeReport()), None) is None:
@@ -99,8 +102,7 @@ def blocks(
     larger than `max_bytes`, longer than `max_s`, or holds samples that are not numbers.
     """
     report = report if report is not None else DecodeReport()
-    with _opened(source, max_bytes) as container:
-        announced_s = _announced_s(container)
+    with _opened(source, max_bytes) as (container, announced_s):
         if announced_s is not None and announced_s > max_s:
             _too_long(announced_s, max_s)
         n_samples = 0
@@ -178,13 +180,18 @@ def _too_long(duration_s: float, max_s: float) -> NoReturn:
 
 
 @contextmanager
-def _opened(source: Source, max_bytes: int) -> Iterator[InputContainer]:
+def _opened(source: Source, max_bytes: int) -> Iterator[tuple[InputContainer, float | None]]:
+    """The container, and the seconds that it announces."""
+    if isinstance(source, Path) and source.is_fifo():
+        raise AudioError("The file cannot be read: it is a pipe between programs, not a file.")
     try:
         stream: BinaryIO = source.open("rb") if isinstance(source, Path) else source
     except OSError as error:
         raise AudioError(f"The file cannot be read: {error.strerror or error}.") from error
     try:
         size = stream.seek(0, os.SEEK_END)
+        stream.seek(0)
+        head = stream.read(8)
         stream.seek(0)
         if size == 0:
             raise AudioError("The file is empty (0 bytes). Download or copy it again.")
@@ -209,7 +216,7 @@ def _opened(source: Source, max_bytes: int) -> Iterator[InputContainer]:
             assert isinstance(container, InputContainer)
             if not container.streams.audio:
                 raise AudioError("There is no sound in this file: it holds pictures or video only.")
-            yield container
+            yield container, _announced_s(container, head, size)
     finally:
         if isinstance(source, Path):
             stream.close()
@@ -232,11 +239,14 @@ def _refuse(url: str, flags: int, options: dict[str, str]) -> NoReturn:
     raise PermissionError(f"a sound file asked for another file or address: {url!r}")
 
 
-def _announced_s(container: InputContainer) -> float | None:
+def _announced_s(container: InputContainer, head: bytes, size: int) -> float | None:
     stream = container.streams.audio[0]
+    announced_s = container.duration / av.time_base if container.duration else None
     if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    return container.duration / av.time_base if container.duration else None
+        announced_s = float(stream.duration * stream.time_base)
+    if announced_s and head[:4] == b"RIFF" and (riff_size := int.from_bytes(head[4:8], "little")) < UNKNOWN_SIZE:
+        announced_s *= max(1.0, (riff_size + 8) / size)  # FFmpeg tells what is there; the file's own count is RIFF's
+    return announced_s
 
 
 def _tags(container: InputContainer) -> dict[str, str]:

@@ -65,7 +65,7 @@ def predict(
     *,
     max_s: float = 4 * 3600,
     max_bytes: int = 2_000_000_000,
-    on_progress: Callable[[float], None] | None = None,
+    on_progress: Callable[[float], object] | None = None,
 ) -> Prediction:
     """What `model` says of a sound file. Raises `AudioError` if the file cannot be used."""
     codes, report = codes_of(source, model.recipe, filters=model.filters, max_s=max_s, max_bytes=max_bytes)

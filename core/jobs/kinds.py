@@ -109,10 +109,10 @@ def train_job(context: JobContext) -> dict[str, Any]:
             check=context.check,
             on_progress=context.report,
         )
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         run = runs.find(asked["name"])
         if run and run.state == "running" and not context.lost.is_set():
-            stopped = isinstance(error, JobStopped)
+            stopped = isinstance(error, JobStopped | KeyboardInterrupt)
             runs.end(run, "stopped" if stopped else "failed", message=str(error))
         raise
 

@@ -100,12 +100,23 @@ class Queue:
     def report(
         self, job: Job, worker: str, *, done: int, total: int | None, message: str, seconds_left: float | None
     ) -> None:
-        """Tell how far a job is. Getting further than ever forgives earlier crashes."""
+        """Tell how far a job is. Having less left than ever forgives earlier crashes."""
+        left = None if total is None else total - done
         with self._database.write() as db:
             db.execute(
-                "UPDATE jobs SET attempt = iif(? > done, 1, attempt), done = ?, total = ?, message = ?, seconds_left = ? "
-                "WHERE id = ? AND worker = ? AND state = 'running'",
-                (done, done, total, message, seconds_left, job.id, worker),
+                "UPDATE jobs SET attempt = iif(:left < coalesce(least_left, :left + 1), 1, attempt), "
+                "least_left = min(coalesce(least_left, :left), coalesce(:left, least_left)), "
+                "done = :done, total = :total, message = :message, seconds_left = :seconds_left "
+                "WHERE id = :id AND worker = :worker AND state = 'running'",
+                {
+                    "left": left,
+                    "done": done,
+                    "total": total,
+                    "message": message,
+                    "seconds_left": seconds_left,
+                    "id": job.id,
+                    "worker": worker,
+                },
             )
 
     def finish(

@@ -140,10 +140,10 @@ def work(settings: Settings, *, until_empty: bool = False) -> bool:
     settings.data.mkdir(parents=True, exist_ok=True)
     lock = lock_of(settings)
     try:
-        lock.acquire(timeout=0)
+        held = lock.acquire(timeout=0)
     except Timeout:
         return False
-    with lock:
+    with held:
         database = Database(settings.database)
         queue, worker = open_queue(settings, database), _identity()
         log.info("worker %s begins", worker)

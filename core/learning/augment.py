@@ -48,6 +48,17 @@ class SpecAugment:
         return x
 
 
+def tilt(S: Tensor, *, gain_db: float, tilt_db: float) -> Tensor:
+    """Make each crop louder or softer and brighter or darker, as another mastering would.
+
+    `S` (batch, crop_frames, n_mels) dB; a level up to `gain_db` and a slope up to `tilt_db` at either end of the mel
+    axis, both ways, are added. Uses torch's generator.
+    """
+    level, slope = (torch.rand(2, S.shape[0], 1, 1) * 2 - 1) * torch.tensor([gain_db, tilt_db]).view(2, 1, 1, 1)
+    tilted: Tensor = S + level + slope * torch.linspace(-1, 1, S.shape[2])
+    return tilted
+
+
 def mixup(x: Tensor, targets: Tensor, *, alpha: float, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Blend each crop, and its label, with another of the batch (Zhang et al. 2018, "mixup").
 

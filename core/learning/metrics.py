@@ -21,9 +21,15 @@ def wilson_interval(correct: int, n: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def cross_entropy(truth: FloatArray, spectra: FloatArray) -> float:
-    """Mean over songs of -sum(truth * log(spectrum)); both (n_songs, n_genres), rows summing to 1."""
-    return float(-(truth * np.log(np.maximum(spectra, 1e-7))).sum(axis=1).mean())
+def cross_entropy(truth: FloatArray, spectra: FloatArray) -> FloatArray:
+    """For each song -sum(truth * log(spectrum)), (n_songs,); both (n_songs, n_genres), rows summing to 1."""
+    return np.asarray(-(truth * np.log(np.maximum(spectra, 1e-7))).sum(axis=1), np.float32)
+
+
+def clearly_worse(losses: FloatArray, than: FloatArray) -> bool:
+    """Whether losses on the same songs, (n_songs,) each, differ by more than one standard error of the difference."""
+    differences = losses - than
+    return bool(differences.mean() > differences.std() / np.sqrt(len(differences)))
 
 
 def report(truth: FloatArray, spectra: FloatArray, genres: tuple[str, ...]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from core.audio.crops import Logits
 from core.database import now
 from core.errors import ModelError
 from core.files import sha256_of, whole_folder, write_json
-from core.learning.networks import GenreNetwork, as_logits
+from core.learning.networks import NETWORKS, GenreNetwork, as_logits
 from core.music import FloatArray
 from core.recipes import SpectrogramRecipe, TrainingRecipe
 from core.settings import Settings
@@ -47,7 +47,9 @@ class Card(BaseModel):
     genres: Annotated[tuple[str, ...], Field(min_length=2, max_length=1000)]
     spectrogram: SpectrogramRecipe
     spectrogram_fingerprint: str
-    training: TrainingRecipe
+    network: str
+    crop_frames: Annotated[int, Field(ge=1, le=100_000)]
+    training: dict[str, Any]
     training_fingerprint: str
     steps: int
     split: dict[str, Any]
@@ -61,14 +63,15 @@ class Card(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Card":
-        for recipe, told in (
-            (self.spectrogram, self.spectrogram_fingerprint),
-            (self.training, self.training_fingerprint),
-        ):
-            if recipe.fingerprint != told:
-                raise ValueError(
-                    f"{type(recipe).__name__} has the fingerprint {recipe.fingerprint}, but the card says {told}"
-                )
+        if self.spectrogram.fingerprint != self.spectrogram_fingerprint:
+            raise ValueError(
+                f"its spectrogram recipe has the fingerprint {self.spectrogram.fingerprint}, "
+                f"but the card says {self.spectrogram_fingerprint}"
+            )
+        if self.network not in NETWORKS:
+            raise ValueError(
+                f"the network {self.network!r} is not known to this Genrescope ({', '.join(NETWORKS)} are)"
+            )
         if len(set(self.genres)) != len(self.genres):
             raise ValueError("a genre is named twice")
         return self
@@ -96,7 +99,7 @@ class Model:
     @property
     def crop_frames(self) -> int:
         """Length of the crops it takes, frames."""
-        return self.card.training.crop_frames
+        return self.card.crop_frames
 
     @cached_property
     def logits(self) -> Logits:
@@ -150,7 +153,9 @@ def publish(
                 genres=genres,
                 spectrogram=spectrogram,
                 spectrogram_fingerprint=spectrogram.fingerprint,
-                training=training,
+                network=training.network,
+                crop_frames=training.crop_frames,
+                training=training.model_dump(mode="json"),
                 training_fingerprint=training.fingerprint,
                 steps=steps,
                 split=split,
@@ -209,9 +214,9 @@ def load(folder: Path) -> Model:
         if filters.shape != expected:
             raise ModelError(f"The model {folder.name!r} has mel filters of {filters.shape}, its card says {expected}.")
         blank = np.zeros(card.spectrogram.n_mels, np.float32)
-        network = GenreNetwork(card.training.network, len(card.genres), blank, blank)
+        network = GenreNetwork(card.network, len(card.genres), blank, blank)
         network.load_state_dict(tensors)
-    except (SafetensorError, KeyError, RuntimeError) as error:
+    except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise ModelError(f"The weights of the model {folder.name!r} do not fit its card: {reason}") from error
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -262,9 +267,10 @@ def rename(settings: Settings, name: str, new_name: str) -> None:
 
 def delete(settings: Settings, name: str) -> Path:
     """Move a model of the workspace to the bin; returns where it lies now, for `restore`."""
+    folder = _own(settings, name)
     binned = settings.data / "bin" / "models" / now().replace(":", "").replace("+", "_") / name
     binned.parent.mkdir(parents=True)
-    _own(settings, name).rename(binned)
+    folder.rename(binned)
     return binned
 
 
@@ -275,6 +281,11 @@ def restore(settings: Settings, binned: Path) -> None:
         raise ModelError(f"There is another model named {binned.name!r} by now. Rename it, then undo.")
     binned.rename(target)
     shutil.rmtree(binned.parent, ignore_errors=True)
+
+
+def binned(settings: Settings) -> list[Path]:
+    """Deleted models that can be restored, the latest first."""
+    return sorted((settings.data / "bin" / "models").glob("*/*"), key=lambda folder: folder.parent.name, reverse=True)
 
 
 def _own(settings: Settings, name: str) -> Path:

@@ -83,16 +83,20 @@ class GenreNetwork(nn.Module):
         self.register_buffer("band_mean", torch.from_numpy(np.array(band_mean, np.float32)))
         self.register_buffer("band_std", torch.from_numpy(np.array(band_std, np.float32)))
 
-    def standardise(self, codes: Tensor) -> Tensor:
-        """Codes (batch, crop_frames, n_mels) uint8 -> (batch, 1, n_mels, crop_frames) float32, per band mean 0, deviation 1."""
-        S = codes.to(torch.float32) * DB_STEP + DB_FLOOR
+    def standardise(self, S: Tensor) -> Tensor:
+        """S (batch, crop_frames, n_mels) dB -> (batch, 1, n_mels, crop_frames), per band mean 0 and deviation 1."""
         x = ((S - self.band_mean) / self.band_std).transpose(1, 2).unsqueeze(1)
         return x.contiguous(memory_format=torch.channels_last)  # ten times faster on a CPU
 
     def forward(self, codes: Tensor) -> Tensor:
         """Codes (batch, crop_frames, n_mels) uint8 -> logits (batch, n_genres)."""
-        logits: Tensor = self.body(self.standardise(codes))
+        logits: Tensor = self.body(self.standardise(decibels(codes)))
         return logits
+
+
+def decibels(codes: Tensor) -> Tensor:
+    """S (dB, float32) of codes (uint8), any shape: `spectrogram.dequantise` for tensors."""
+    return codes.to(torch.float32) * DB_STEP + DB_FLOOR
 
 
 def as_logits(network: GenreNetwork) -> Logits:

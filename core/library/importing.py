@@ -7,7 +7,7 @@ below `directory` (`top-folder`), from its tag (`tag`), or from a CSV with colum
 import csv
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -79,7 +79,9 @@ def preview(
         artist, title, _ = _names(path, tags, described)
         genres = {way: _genre(way, path, directory, tags, described) for way in GENRE_FROM}
         rows.append(
-            PreviewRow(str(path), artist, title, genres["folder"], genres["top-folder"], genres["tag"], genres["csv"])
+            PreviewRow(
+                _as_text(path), artist, title, genres["folder"], genres["top-folder"], genres["tag"], genres["csv"]
+            )
         )
         if on_progress:
             on_progress(number * step / max(len(files), 1))
@@ -137,6 +139,7 @@ def import_folder(
     table = read_csv(csv_file, directory) if csv_file else {}
     by_path, by_sha256 = library.known_files()
     seen: set[str] = set()
+    new: set[str] = set()
     failed: list[dict[str, str]] = []
     counts = {"imported": 0, "already_known": 0, "duplicates": 0}
     batch: list[FoundFile] = []
@@ -156,37 +159,45 @@ def import_folder(
                 counts["duplicates"] += 1
                 continue
             found = _describe(path, sha256, stat, settings, directory, genre_from, csv_file, table.get(path, {}))
-            if known and known.path != str(path) and not Path(known.path).exists():
-                library.relocate(sha256, path=str(path), size_bytes=stat.st_size, mtime_ns=stat.st_mtime_ns)
-            if copy and not known:
+            gone = known is not None and not Path(known.path).exists()
+            if copy and (gone or not known):
                 found = _copied(found, settings)
+            if gone:
+                library.relocate(found)
         except (AudioError, OSError) as error:
-            failed.append({"path": str(path), "reason": str(error)})
+            failed.append({"path": _as_text(path), "reason": str(error)})
             continue
         seen.add(sha256)
         ours = known is not None and job_id is not None and known.created_by_job == job_id
-        counts["already_known" if known and not ours else "imported"] += 1
+        if known and not ours:
+            counts["already_known"] += 1
+        else:
+            counts["imported"] += 1
+            new.add(found.path)
         batch.append(found)
         if len(batch) == BATCH:
             library.add_files(batch, playlist=playlist, job_id=job_id)
             batch = []
     library.add_files(batch, playlist=playlist, job_id=job_id)
     on_progress(len(files), len(files))
-    pairs = probable_duplicates(library.names(), job_id=job_id) if counts["imported"] else []
+    pairs = probable_duplicates(library.names(), new)
     return {**counts, "probable_duplicates": [list(pair) for pair in pairs], "failed": failed}
 
 
 def probable_duplicates(
-    known: Iterable[tuple[str, str, float | None, str, int | None]], *, job_id: int | None
+    known: Iterable[tuple[str, str, float | None, str]], new: Container[str]
 ) -> Iterator[tuple[str, str]]:
-    """Pairs (path of a track of this job, path of an older one) with the same artist, title and about the length."""
+    """Pairs (path of a `new` file, path of an older one) with the same artist, title and about the length.
+
+    `known` as from `Library.names`: (artist, title, duration_s, path), oldest first.
+    """
     groups: dict[tuple[str, str], list[tuple[float | None, str]]] = {}
-    for artist, title, duration_s, path, created_by_job in known:
+    for artist, title, duration_s, path in known:
         key = names.comparable(artist), names.comparable(title)
         if not all(key):
             continue
         group = groups.setdefault(key, [])
-        if created_by_job == job_id:
+        if path in new:
             for other_s, other in group:
                 if duration_s is None or other_s is None or abs(duration_s - other_s) < SAME_RECORDING_S:
                     yield path, other
@@ -194,7 +205,16 @@ def probable_duplicates(
         group.append((duration_s, path))
 
 
+def _as_text(path: Path) -> str:
+    """`path` in characters that can be stored and shown: a name on disk may hold bytes that are none."""
+    return str(path).encode(errors="replace").decode()
+
+
 def _hash(path: Path, settings: Settings) -> str:
+    if not path.is_file():
+        raise AudioError("This is a pipe or a device, not a file.")
+    if _as_text(path) != str(path):
+        raise AudioError("The name of this file, or of its folder, holds bytes that are not text. Rename it.")
     if path.stat().st_size > settings.max_audio_bytes:
         raise AudioError("The file is larger than the limit (GENRESCOPE_MAX_AUDIO_BYTES).")
     return sha256_of(path)

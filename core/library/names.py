@@ -8,7 +8,7 @@ MAX_NAME = 300
 MAX_GENRE = 60
 
 _JOINERS = re.compile(r"\s*(?:;|/|,|&|\+|\band\b|\bfeat(?:uring|\.)?\s|\bft\.?\s|\bvs\.?\s|\bwith\b)\s*", re.IGNORECASE)
-_TRACK_NUMBER = re.compile(r"^\d{1,3}(?:[.)\-_]|\s-)?\s+(?=\S)")
+_TRACK_NUMBER = re.compile(r"^(?:\d{1,3}(?:[.)\-]|\s-)|0\d{1,2})\s+(?=\S)")  # not the number in "50 Cent"
 _DOWNLOAD_ID = re.compile(r"\s*\[(?:\d+|[\w-]{11})\]$")
 
 
@@ -20,8 +20,8 @@ def clean(text: str, *, limit: int = MAX_NAME) -> str:
 
 def comparable(name: str) -> str:
     """`name` for comparing: without case, accents and punctuation; words separated by single spaces."""
-    plain = "".join(ch for ch in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(ch))
-    return " ".join(re.findall(r"\w+", plain.replace("_", " ")))
+    plain = "".join(ch for ch in unicodedata.normalize("NFKD", name) if not unicodedata.combining(ch))
+    return " ".join(re.findall(r"\w+", plain.casefold().replace("_", " ")))
 
 
 def artists_in(name: str) -> frozenset[str]:
@@ -32,7 +32,7 @@ def artists_in(name: str) -> frozenset[str]:
 
 def artist_and_title(stem: str) -> tuple[str, str]:
     """Artist ('' if not told) and title from a file name such as `01 - Artist - Title [id]`, without its ending."""
-    name = _DOWNLOAD_ID.sub("", clean(stem.replace("_", " ")))
+    name = clean(_DOWNLOAD_ID.sub("", clean(stem)).replace("_", " "))
     name = _TRACK_NUMBER.sub("", name) or name
     artist, separator, title = name.partition(" - ")
     if separator and artist.strip() and title.strip():

@@ -9,7 +9,7 @@ import numpy as np
 from core.audio import spectrogram, waveform
 from core.audio.store import SpectrogramStore
 from core.errors import AudioError, GenrescopeError
-from core.files import duration_in_words
+from core.files import duration_in_words, sha256_of
 from core.jobs.compute import fan_out
 from core.library.store import AudioToDo, Library
 from core.music import CodeArray, FloatArray
@@ -77,15 +77,24 @@ def make(order: Order) -> Made:
         raise MissingFileError(
             f"The file is not at {path} any more. Put it back, or import the folder it is in now: it is recognised."
         )
-    if store.path(order.todo.sha256).exists():  # made just before a crash, or for a library since lost
-        codes, report = store.read(order.todo.sha256), waveform.DecodeReport()
-        report.duration_s = codes.shape[0] * order.recipe.frame_s
+    report = waveform.DecodeReport()
+    try:  # made just before a crash, or for a library since lost
+        codes = store.read(order.todo.sha256)
+        report.duration_s = _duration_s(codes, order.recipe)
         waveform.compare_with_announced(report, waveform.probe(path).duration_s)
-    else:
+    except AudioError:
+        if sha256_of(path) != order.todo.sha256:
+            raise AudioError("The file has changed since it was imported. Import the folder it is in again.") from None
         codes, report = codes_of(path, order.recipe, max_s=order.max_s, max_bytes=order.max_bytes)
         store.write(order.todo.sha256, codes)
     S = spectrogram.dequantise(codes)
-    return Made(codes.shape[0], S.mean(axis=0), S.std(axis=0), report.duration_s, report.state, report.reason)
+    duration_s = _duration_s(codes, order.recipe)
+    return Made(codes.shape[0], S.mean(axis=0), S.std(axis=0), duration_s, report.state, report.reason)
+
+
+def _duration_s(codes: CodeArray, recipe: SpectrogramRecipe) -> float:
+    """Length told by a spectrogram: whole hops, so at most one frame short, and the same whenever it is asked."""
+    return float((codes.shape[0] - 1) * recipe.frame_s)
 
 
 def preprocess(
@@ -103,7 +112,13 @@ def preprocess(
 
     `check` is called often and may raise to stop; `on_progress(done, to do in this call)` follows each song.
     """
-    todos = library.without_spectrogram(recipe.fingerprint, track_ids=track_ids, retry_failed=retry_failed)
+    store = SpectrogramStore(settings.spectrograms, recipe.fingerprint)
+    todos = library.without_spectrogram(
+        recipe.fingerprint,
+        track_ids=track_ids,
+        retry_failed=retry_failed,
+        is_there=lambda sha256: store.path(sha256).exists(),
+    )
     orders = (
         Order(todo, settings.spectrograms, recipe, settings.max_audio_s, settings.max_audio_bytes) for todo in todos
     )

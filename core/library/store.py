@@ -1,8 +1,9 @@
 """The room that speaks SQL about music: tracks, votes, audio files, spectrograms, edits."""
 
 import json
+import math
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -128,21 +129,21 @@ class Library:
                 for vote in file.votes:
                     _add_vote(db, track_id, vote)
 
-    def relocate(self, sha256: str, *, path: str, size_bytes: int, mtime_ns: int) -> None:
-        """An audio file lies elsewhere now."""
+    def relocate(self, file: FoundFile) -> None:
+        """A known audio file lies elsewhere now."""
         with self._database.write() as db:
             db.execute(
-                "UPDATE audio_files SET path = ?, size_bytes = ?, mtime_ns = ?, copied = 0, "
+                "UPDATE audio_files SET path = ?, size_bytes = ?, mtime_ns = ?, copied = ?, "
                 "state = iif(state = 'missing', 'ok', state), reason = iif(state = 'missing', '', reason) "
                 "WHERE sha256 = ?",
-                (path, size_bytes, mtime_ns, sha256),
+                (file.path, file.size_bytes, file.mtime_ns, file.copied, file.sha256),
             )
 
-    def names(self) -> list[tuple[str, str, float | None, str, int | None]]:
-        """(artist, title, duration_s, path, created_by_job) of every file, oldest first."""
+    def names(self) -> list[tuple[str, str, float | None, str]]:
+        """(artist, title, duration_s, path) of every file, oldest first."""
         with self._database.read() as db:
             rows = db.execute(
-                "SELECT artist, title, tracks.duration_s, path, created_by_job FROM tracks "
+                "SELECT artist, title, tracks.duration_s, path FROM tracks "
                 "JOIN audio_files ON track_id = tracks.id ORDER BY tracks.id"
             ).fetchall()
         return [tuple(row) for row in rows]
@@ -150,14 +151,22 @@ class Library:
     # -- spectrograms ----------------------------------------------------------------------------------------------
 
     def without_spectrogram(
-        self, fingerprint: str, *, track_ids: Iterable[int] | None = None, retry_failed: bool = True
+        self,
+        fingerprint: str,
+        *,
+        track_ids: Iterable[int] | None = None,
+        retry_failed: bool = True,
+        is_there: Callable[[str], bool] = lambda sha256: True,
     ) -> list[AudioToDo]:
-        """Audio files (of `track_ids`, or all) whose spectrogram is not there; failed ones if `retry_failed`."""
+        """Audio files (of `track_ids`, or all) whose spectrogram is not there; failed ones if `retry_failed`.
+
+        `is_there` says of a SHA-256 whether the file that was made of it still lies in its place.
+        """
         with self._database.read() as db:
             rows = db.execute(
-                "SELECT audio_files.id AS audio_id, path, sha256 FROM audio_files "
+                "SELECT audio_files.id AS audio_id, path, sha256, spectrograms.state FROM audio_files "
                 "LEFT JOIN spectrograms ON audio_id = audio_files.id AND fingerprint = :fingerprint "
-                "WHERE (spectrograms.state IS NULL OR (spectrograms.state = 'failed' AND :retry)) "
+                "WHERE (spectrograms.state IS NOT 'failed' OR :retry) "
                 "AND (:ids IS NULL OR track_id IN (SELECT value FROM json_each(:ids))) ORDER BY audio_files.id",
                 {
                     "fingerprint": fingerprint,
@@ -165,7 +174,11 @@ class Library:
                     "ids": None if track_ids is None else json.dumps(list(track_ids)),
                 },
             ).fetchall()
-        return [AudioToDo(**dict(row)) for row in rows]
+        return [
+            AudioToDo(row["audio_id"], row["path"], row["sha256"])
+            for row in rows
+            if row["state"] != "done" or not is_there(row["sha256"])
+        ]
 
     def spectrogram_made(
         self,
@@ -320,7 +333,8 @@ class Library:
     def label_by_hand(self, track_ids: Sequence[int], genres: dict[str, float], *, who: str) -> Edit:
         """Give tracks these genres (with weights); earlier hand votes on them are replaced. One `Edit`, undoable."""
         genres = {clean(genre, limit=MAX_GENRE): weight for genre, weight in genres.items()}
-        if not track_ids or not genres or not all(genres) or not all(weight > 0 for weight in genres.values()):
+        weights = genres.values()
+        if not track_ids or not all(genres) or not weights or not all(0 < weight < math.inf for weight in weights):
             raise LibraryError("Choose at least one track and one genre, each with a weight above 0.")
         description = f"{' + '.join(genres)} for {len(track_ids)} track{'s' * (len(track_ids) > 1)}"
         with self._database.write() as db:
@@ -328,10 +342,14 @@ class Library:
                 db.execute("INSERT INTO edits (description, created_at) VALUES (?, ?)", (description, now())).lastrowid
                 or 0
             )
+            asked = json.dumps(list(track_ids))
+            known = db.execute("SELECT count(*) FROM tracks WHERE id IN (SELECT value FROM json_each(?))", (asked,))
+            if known.fetchone()[0] != len(set(track_ids)):
+                raise LibraryError("Some of these tracks are not in the library any more. Load the page again.")
             db.execute(
                 "UPDATE votes SET withdrawn_by = ? WHERE source = 'hand' AND withdrawn_by IS NULL "
                 "AND track_id IN (SELECT value FROM json_each(?))",
-                (edit_id, json.dumps(list(track_ids))),
+                (edit_id, asked),
             )
             for track_id in track_ids:
                 for genre, weight in genres.items():
@@ -394,7 +412,13 @@ def _add_track(db: sqlite3.Connection, file: FoundFile, job_id: int | None) -> i
 
 
 def _add_vote(db: sqlite3.Connection, track_id: int, vote: Vote, edit_id: int | None = None) -> None:
+    """Add a vote; what the same folder, tag or table said of the track before, it says no longer."""
     db.execute("INSERT OR IGNORE INTO genres (name) VALUES (?)", (vote.genre,))
+    db.execute(
+        "DELETE FROM votes WHERE track_id = ? AND source = ? AND reference = ? AND edit_id IS NULL "
+        "AND genre_id <> (SELECT id FROM genres WHERE name = ?)",
+        (track_id, vote.source, vote.reference, vote.genre),
+    )
     db.execute(
         "INSERT OR IGNORE INTO votes (track_id, genre_id, source, reference, weight, edit_id, created_at) "
         "SELECT ?, id, ?, ?, ?, ?, ? FROM genres WHERE name = ?",

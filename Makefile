@@ -1,0 +1,31 @@
+# Two commands are enough: `make app` and `make test`. `make help` lists the rest.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: help install app test lint bench
+.DEFAULT_GOAL := help
+
+help:           ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST)
+
+install: $(STAMP)  ## prepare .venv from the requirement files
+$(STAMP): requirements.txt requirements-dev.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/python -m core doctor --repair
+	@touch $@
+
+app: install    ## open the app in the browser
+	$(BIN)/streamlit run app/main.py
+
+test: install   ## all tests, in parallel
+	$(BIN)/python -m pytest
+
+lint: install   ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: install  ## measure speed, side by side with a reference; writes benchmarks/results.md
+	$(BIN)/python -m benchmarks

@@ -1,0 +1,280 @@
+"""Charts. Pure: data in, figure out. Altair for curves and bars, Plotly for spectrogram images.
+
+A genre has the same colour everywhere: its place in the vocabulary, which is ordered by name.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import altair as alt
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import plotly.express as px
+import plotly.graph_objects as go
+
+from core.audio.spectrogram import mel_frequencies
+from core.library.runs import Epoch
+from core.music import CodeArray, FloatArray
+from core.recipes import DB_FLOOR, DB_STEP, SpectrogramRecipe
+
+COLOURS = (
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C7B00", "#7F7F7F",
+    "#004B76", "#8F6300", "#00614A", "#8A4E70",
+)  # fmt: skip
+"""As in `.streamlit/config.toml`."""
+MAX_COLUMNS = 1200
+"""Columns of a spectrogram picture: more than a screen shows."""
+MAX_POINTS = 400
+"""Points of a curve over time."""
+HERTZ_TICKS = (125, 250, 500, 1000, 2000, 4000, 8000)
+
+
+def genre_scale(genres: Sequence[str]) -> alt.Scale:
+    """The colour of every genre."""
+    return alt.Scale(domain=list(genres), range=[COLOURS[i % len(COLOURS)] for i in range(len(genres))])
+
+
+def genre_bars(spectrum: FloatArray, genres: Sequence[str]) -> alt.LayerChart:
+    """A genre spectrum, (n_genres,), as bars, strongest first, with percentages."""
+    table = pd.DataFrame({"genre": genres, "share": spectrum.astype(float)})
+    base = alt.Chart(table).encode(
+        x=alt.X("share:Q", title=None, axis=None, scale=alt.Scale(domain=[0, 1.12])),
+        y=alt.Y(
+            "genre:N", sort="-x", title=None, axis=alt.Axis(labelFontSize=14, ticks=False, domain=False, labelLimit=160)
+        ),
+        tooltip=["genre:N", alt.Tooltip("share:Q", format=".1%")],
+    )
+    bars = base.mark_bar(cornerRadiusEnd=4).encode(color=alt.Color("genre:N", scale=genre_scale(genres), legend=None))
+    text = base.mark_text(align="left", dx=6, fontSize=14).encode(text=alt.Text("share:Q", format=".0%"))
+    return (bars + text).properties(height=alt.Step(34))
+
+
+def spectrum_over_time(
+    taggram: FloatArray, starts_s: npt.NDArray[np.float64], crop_s: float, genres: Sequence[str]
+) -> alt.Chart:
+    """The course of a song: shares of the genres over time, `taggram` (n_crops, n_genres), stacked to 1."""
+    middles = starts_s + crop_s / 2
+    groups = np.array_split(np.arange(len(middles)), min(MAX_POINTS, len(middles)))
+    shares = np.array([taggram[group].mean(axis=0) for group in groups])
+    times = np.array([middles[group].mean() for group in groups])
+    if len(times) == 1:  # an area needs two ends
+        times, shares = np.array([starts_s[0], starts_s[0] + crop_s]), np.repeat(shares, 2, axis=0)
+    table = pd.DataFrame(
+        {
+            "seconds": np.repeat(times, len(genres)),
+            "genre": np.tile(genres, len(times)),
+            "share": shares.ravel().astype(float),
+        }
+    )
+    return (
+        alt.Chart(table)
+        .mark_area(interpolate="monotone", opacity=0.9)
+        .encode(
+            x=alt.X("seconds:Q", title="time", axis=_clock_axis(), scale=alt.Scale(nice=False)),
+            y=alt.Y("share:Q", title=None, stack="normalize", axis=alt.Axis(format="%", tickCount=3)),
+            color=alt.Color("genre:N", scale=genre_scale(genres), legend=alt.Legend(title=None, orient="top")),
+            order=alt.Order("genre:N"),
+            tooltip=["genre:N", alt.Tooltip("share:Q", format=".0%"), alt.Tooltip("seconds:Q", format=".0f")],
+        )
+        .properties(height=200)
+    )
+
+
+def waveform(envelope: FloatArray, *, per_second: int = 20) -> alt.Chart:
+    """Lowest and highest sample over time, `envelope` (n, 2)."""
+    factor = max(1, -(-len(envelope) // MAX_COLUMNS))
+    groups = [envelope[i : i + factor] for i in range(0, len(envelope), factor)]
+    table = pd.DataFrame(
+        {
+            "seconds": np.arange(len(groups)) * factor / per_second,
+            "low": [float(group[:, 0].min()) for group in groups],
+            "high": [float(group[:, 1].max()) for group in groups],
+        }
+    )
+    return (
+        alt.Chart(table)
+        .mark_area(color=COLOURS[0])
+        .encode(
+            x=alt.X("seconds:Q", title=None, axis=_clock_axis(), scale=alt.Scale(nice=False)),
+            y=alt.Y("low:Q", title="amplitude", scale=alt.Scale(domain=[-1, 1], clamp=True)),
+            y2="high:Q",
+        )
+        .properties(height=120)
+    )
+
+
+def spectrogram(codes: CodeArray, recipe: SpectrogramRecipe, *, crops: Sequence[tuple[float, float]] = ()) -> go.Figure:
+    """A mel spectrogram with axes in seconds and Hz, sent as one picture; `crops` (start, end) in s are framed."""
+    factor = max(1, -(-codes.shape[0] // MAX_COLUMNS))
+    columns = [codes[i : i + factor].mean(axis=0) for i in range(0, codes.shape[0], factor)]
+    picture = np.stack(columns, axis=1)
+    low, high = np.percentile(picture, [2, 99.8])
+    shades = np.clip((picture - low) / max(high - low, 1) * 255, 0, 255).astype(np.uint8)
+    duration_s = codes.shape[0] * recipe.frame_s
+    figure = px.imshow(_coloured(shades), origin="lower", aspect="auto", binary_string=True, binary_compression_level=4)
+    figure.update_traces(x0=0, dx=factor * recipe.frame_s, hovertemplate="%{x:.1f} s<extra></extra>")
+    frequencies = mel_frequencies(recipe)
+    ticks = [hertz for hertz in HERTZ_TICKS if frequencies[0] <= hertz <= recipe.sample_rate / 2]
+    figure.update_yaxes(
+        tickvals=[int(np.abs(frequencies - hertz).argmin()) for hertz in ticks],
+        ticktext=[f"{hertz // 1000} kHz" if hertz >= 1000 else f"{hertz} Hz" for hertz in ticks],
+        fixedrange=True,
+        scaleanchor=False,
+        showgrid=False,
+        zeroline=False,
+    )
+    figure.update_xaxes(title="seconds", range=[0, duration_s], showgrid=False, zeroline=False)
+    for start_s, end_s in crops:
+        figure.add_vrect(x0=start_s, x1=end_s, fillcolor="rgba(255,255,255,0.10)", line={"color": "white", "width": 2})
+    figure.update_layout(height=340, margin={"l": 0, "r": 0, "t": 8, "b": 0}, dragmode="zoom")
+    return figure
+
+
+def decibel_range(codes: CodeArray) -> tuple[float, float]:
+    """The levels that the darkest and the brightest colour of `spectrogram` stand for, dB."""
+    low, high = np.percentile(codes, [2, 99.8])
+    return DB_FLOOR + DB_STEP * float(low), DB_FLOOR + DB_STEP * float(high)
+
+
+def genre_balance(counts: Mapping[str, Mapping[str, int]]) -> alt.Chart:
+    """Songs per genre, split by whether their spectrogram is ready: {genre: {state: n}}."""
+    rows = [
+        {"genre": genre, "state": state, "songs": n} for genre, states in counts.items() for state, n in states.items()
+    ]
+    return (
+        alt.Chart(pd.DataFrame(rows))
+        .mark_bar()
+        .encode(
+            x=alt.X("songs:Q", title="songs", axis=alt.Axis(tickMinStep=1)),
+            y=alt.Y("genre:N", title=None, sort="-x", axis=alt.Axis(labelLimit=160)),
+            color=alt.Color(
+                "state:N",
+                scale=alt.Scale(domain=["ready", "waiting", "failed"], range=[COLOURS[2], COLOURS[4], COLOURS[5]]),
+                legend=alt.Legend(title="spectrogram", orient="top"),
+            ),
+            tooltip=["genre:N", "state:N", "songs:Q"],
+        )
+        .properties(height=alt.Step(28))
+    )
+
+
+def durations(duration_s: Sequence[float]) -> alt.Chart:
+    """How long the songs are."""
+    return (
+        alt.Chart(pd.DataFrame({"minutes": np.array(duration_s) / 60}))
+        .mark_bar(color=COLOURS[0])
+        .encode(
+            x=alt.X("minutes:Q", bin=alt.Bin(maxbins=30), title="minutes"),
+            y=alt.Y("count():Q", title="songs", axis=alt.Axis(tickMinStep=1)),
+            tooltip=[alt.Tooltip("count():Q", title="songs")],
+        )
+        .properties(height=240)
+    )
+
+
+def mean_spectra(spectra: Mapping[str, FloatArray], genres: Sequence[str], recipe: SpectrogramRecipe) -> alt.Chart:
+    """What a genre sounds like on average: level per frequency, {genre: (n_mels,) dB}."""
+    frequencies = np.maximum(mel_frequencies(recipe), 20.0)
+    table = pd.concat(
+        pd.DataFrame({"hertz": frequencies, "level": spectrum.astype(float), "genre": genre})
+        for genre, spectrum in spectra.items()
+    )
+    return (
+        alt.Chart(table)
+        .mark_line()
+        .encode(
+            x=alt.X(
+                "hertz:Q",
+                title="frequency (Hz)",
+                scale=alt.Scale(type="log", domain=[40, recipe.sample_rate / 2], clamp=True),
+                axis=alt.Axis(values=[50, 100, 200, 500, 1000, 2000, 5000]),
+            ),
+            y=alt.Y("level:Q", title="mean level (dB)", scale=alt.Scale(zero=False)),
+            color=alt.Color("genre:N", scale=genre_scale(genres), legend=alt.Legend(title=None, orient="top")),
+            tooltip=["genre:N", alt.Tooltip("hertz:Q", format=".0f"), alt.Tooltip("level:Q", format=".1f")],
+        )
+        .properties(height=280)
+    )
+
+
+def loss_curves(epochs: Sequence[Epoch], *, total_epochs: int) -> alt.LayerChart:
+    """Training and validation loss by epoch; a dashed rule marks the epoch whose weights are kept."""
+    return _curves(epochs, total_epochs, {"train_loss": "training", "validation_loss": "validation"}, "loss", ".3f")
+
+
+def accuracy_curves(epochs: Sequence[Epoch], *, total_epochs: int) -> alt.LayerChart:
+    """Validation accuracy by epoch, on whole songs and on single crops; the rule as in `loss_curves`."""
+    return _curves(epochs, total_epochs, {"song_accuracy": "songs", "crop_accuracy": "crops"}, "accuracy", "%")
+
+
+def _curves(epochs: Sequence[Epoch], total_epochs: int, names: dict[str, str], title: str, form: str) -> alt.LayerChart:
+    table = pd.DataFrame([vars(epoch) for epoch in epochs])
+    long = table.rename(columns=names).melt("epoch", list(names.values()), "curve", "value")
+    last = max(total_epochs, len(table), 2)
+    x = alt.X(
+        "epoch:Q",
+        title="epoch",
+        scale=alt.Scale(domain=[1, last], nice=False),
+        axis=alt.Axis(tickMinStep=1, format="d"),
+    )
+    scale = alt.Scale(domain=[0, 1]) if form == "%" else alt.Scale(zero=False)
+    lines = (
+        alt.Chart(long)
+        .mark_line(point=True)
+        .encode(
+            x=x,
+            y=alt.Y("value:Q", title=title, scale=scale, axis=alt.Axis(format=form)),
+            color=alt.Color(
+                "curve:N",
+                scale=alt.Scale(domain=list(names.values()), range=list(COLOURS[:2])),
+                legend=alt.Legend(title=None, orient="top"),
+            ),
+            tooltip=["epoch:Q", "curve:N", alt.Tooltip("value:Q", format=form)],
+        )
+    )
+    rule = (
+        alt.Chart(table[table["best"]].tail(1))
+        .mark_rule(strokeDash=[4, 4], color="#7F7F7F", strokeWidth=2)
+        .encode(x=x, tooltip=[alt.Tooltip("epoch:Q", title="best epoch")])
+    )
+    return (lines + rule).properties(height=240)
+
+
+def confusion(matrix: Sequence[Sequence[int]], genres: Sequence[str]) -> alt.LayerChart:
+    """Songs by true genre (rows) and answer (columns); a row's shares give the shade."""
+    counts = np.array(matrix)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    table = pd.DataFrame(
+        {
+            "true": np.repeat(genres, len(genres)),
+            "answer": np.tile(genres, len(genres)),
+            "songs": counts.ravel(),
+            "share": shares.ravel(),
+        }
+    )
+    base = alt.Chart(table).encode(
+        x=alt.X("answer:N", sort=list(genres), title="the network says", axis=alt.Axis(orient="top", labelAngle=-30)),
+        y=alt.Y("true:N", sort=list(genres), title="it is"),
+        tooltip=["true:N", "answer:N", "songs:Q", alt.Tooltip("share:Q", format=".0%")],
+    )
+    cells = base.mark_rect().encode(
+        color=alt.Color("share:Q", scale=alt.Scale(domain=[0, 1], range=["#F3F7FA", COLOURS[0]]), legend=None)
+    )
+    text = base.mark_text(fontSize=14).encode(
+        text="songs:Q", color=alt.condition("datum.share > 0.5", alt.value("white"), alt.value("#222"))
+    )
+    return (cells + text).properties(height=alt.Step(44))
+
+
+def _clock_axis() -> alt.Axis:
+    """Seconds as m:ss."""
+    clock = "floor(datum.value / 60) + ':' + (datum.value % 60 < 10 ? '0' : '') + floor(datum.value % 60)"
+    return alt.Axis(labelExpr=clock, tickMinStep=1, grid=False)
+
+
+def _coloured(shades: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """(h, w) -> (h, w, 3) in a perceptually even, colour-blind safe scale (Plotly's Inferno)."""
+    anchors = np.array([px.colors.hex_to_rgb(colour) for colour in px.colors.sequential.Inferno], np.float64)
+    places = np.linspace(0, 255, len(anchors))
+    table = np.stack([np.interp(np.arange(256), places, anchors[:, channel]) for channel in range(3)], axis=1)
+    return np.asarray(table.astype(np.uint8)[shades], np.uint8)

@@ -1,0 +1,22 @@
+"""The one table of pages. Objects with absolute paths: tests and the app both understand them."""
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from core.settings import PROJECT
+
+TABLE = (
+    ("home", "Home", ":material/home:"),
+    ("library", "Library", ":material/library_music:"),
+    ("explore", "Explore", ":material/equalizer:"),
+    ("train", "Train", ":material/model_training:"),
+    ("predict", "Predict", ":material/graphic_eq:"),
+)
+
+
+def pages() -> dict[str, StreamlitPage]:
+    """Every page by its name, in the order of the navigation; the first opens at the root."""
+    return {
+        name: st.Page(PROJECT / "pages" / f"{name}.py", title=title, icon=icon, url_path=name, default=number == 0)
+        for number, (name, title, icon) in enumerate(TABLE)
+    }

@@ -1,0 +1,187 @@
+"""What pages share on the screen: header, empty state, errors told, a job's panel, a song's player."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from app import state
+from app.navigation import pages
+from core.errors import GenrescopeError, LibraryError
+from core.files import duration_in_words
+from core.jobs import worker
+from core.jobs.queue import Job
+from core.library.store import TrackRow
+from core.music import GenreDistribution
+
+PLAYABLE = {
+    ".mp3": "audio/mpeg", ".m4a": "audio/mp4", ".mp4": "audio/mp4", ".aac": "audio/aac", ".webm": "audio/webm",
+    ".mka": "audio/webm", ".opus": "audio/ogg", ".ogg": "audio/ogg", ".oga": "audio/ogg", ".flac": "audio/flac",
+    ".wav": "audio/wav",
+}  # fmt: skip
+"""What browsers play, by file name; the rest is given to them as WAV."""
+NAMES = {"import": "Import", "preprocess": "Spectrograms", "train": "Training", "evaluate": "Evaluation"}
+
+
+def header(title: str, lead: str) -> None:
+    """A page's title, and one sentence on what it is for."""
+    st.title(title)
+    st.markdown(lead)
+
+
+def empty(message: str, *, go_to: str, label: str) -> None:
+    """Nothing to show here yet: why, and the way to where that is changed."""
+    with st.container(border=True):
+        st.markdown(message)
+        if st.button(label, type="primary", icon=":material/arrow_forward:"):
+            st.switch_page(pages()[go_to])
+
+
+@contextmanager
+def told_errors() -> Iterator[None]:
+    """Show an expected error as a sentence; what was begun in the block is then not done."""
+    try:
+        yield
+    except GenrescopeError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+
+
+def plain(text: str) -> str:
+    """`text` as it is, where Markdown would be read: names from files may hold anything."""
+    return "".join("\\" + ch if ch in r"\`*_{}[]()#+-.!|<>~$:&" else ch for ch in text)
+
+
+def label_in_words(label: GenreDistribution | None) -> str:
+    """A label such as `techno`, or `techno 67 %, house 33 %`; '' for none."""
+    if label is None:
+        return ""
+    if len(label.weights) == 1:
+        return label.top
+    return ", ".join(f"{genre} {weight:.0%}" for genre, weight in label.weights)
+
+
+def subfolders(folder: Path, *, limit: int = 200) -> list[Path]:
+    """Visible folders in `folder`, by name. `LibraryError` if it may not be read."""
+    try:
+        inside = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    except OSError as error:
+        raise LibraryError(f"{folder} cannot be opened: {error.strerror}.") from error
+    return sorted(inside, key=lambda path: path.name.casefold())[:limit]
+
+
+def sound_format(name: str) -> str:
+    """MIME type of a sound file, by its name."""
+    return PLAYABLE.get(Path(name).suffix.lower(), "audio/wav")
+
+
+def player(track: TrackRow) -> None:
+    """The sound of a track."""
+    path = Path(track.path)
+    if not path.exists():
+        st.warning(
+            f"The file is not at {plain(track.path)} any more. Put it back, or import the folder it is in now.",
+            icon=":material/link_off:",
+        )
+        return
+    kind = PLAYABLE.get(path.suffix.lower())
+    with told_errors():
+        if kind:
+            st.audio(str(path), format=kind)
+        else:
+            st.audio(state.wav(track.path, track.sha256), format="audio/wav")
+
+
+def job_panel(job: Job | None, *, refresh_s: float = 1.0) -> None:
+    """How far a job is, with a way to stop it, and how it ended. Refreshes itself; the page runs anew at its end.
+
+    Read the job before the data it changes: else it may end in between, and the page show old data beside its end.
+    """
+    if job is None:
+        return
+
+    @st.fragment(run_every=refresh_s if job.unfinished else None)
+    def panel(job_id: int, *, was_unfinished: bool) -> None:
+        now = state.queue().get(job_id)
+        if now.unfinished:
+            worker.ensure_worker(state.settings(), state.queue())
+            _progress(now)
+        elif was_unfinished:
+            st.rerun()
+        else:
+            _ending(now)
+
+    panel(job.id, was_unfinished=job.unfinished)
+
+
+def _progress(job: Job) -> None:
+    name = NAMES[job.kind]
+    left, right = st.columns([5, 1], vertical_alignment="bottom")
+    with left:
+        if job.state == "queued":
+            before = [other for other in state.queue().unfinished() if other.id < job.id]
+            waiting = f"after {NAMES[before[0].kind].lower()}" if before else "for a worker to start"
+            st.progress(0.0, f"**{name}**: waiting {waiting} …")
+        else:
+            share = job.done / job.total if job.total else 0.0
+            told = f"{job.done:,} of {job.total:,}" if job.total else "starting …"
+            time_left = f", about {duration_in_words(job.seconds_left)} left" if job.seconds_left else ""
+            message = f"{plain(job.message)} · " if job.message else ""
+            st.progress(min(share, 1.0), f"**{name}**: {message}{told}{time_left}")
+    if job.stop_requested:
+        right.button("Stopping …", disabled=True, key=f"stop-{job.id}", width="stretch")
+    else:
+        right.button(
+            "Stop",
+            icon=":material/stop:",
+            key=f"stop-{job.id}",
+            width="stretch",
+            on_click=state.queue().request_stop,
+            args=(job.id,),
+        )
+
+
+def _ending(job: Job) -> None:
+    name = NAMES[job.kind]
+    if job.state == "failed":
+        st.error(f"**{name} failed.** {plain(job.message)}", icon=":material/error:")
+        if job.traceback:
+            with st.expander("Details for a bug report"):
+                st.code(job.traceback, language=None)
+    elif job.state == "stopped":
+        st.warning(f"**{name} was stopped.** What was done is kept; start it again to go on.", icon=":material/stop:")
+    elif job.result and (job.result.get("failed") or _is_recent(job)):
+        _outcome(job.kind, job.result)
+
+
+def _is_recent(job: Job) -> bool:
+    """Whether a job ended within the hour: older good news is no news."""
+    ended = datetime.fromisoformat(job.finished_at or job.created_at)
+    return datetime.now(UTC) - ended < timedelta(hours=1)
+
+
+def _outcome(kind: str, result: Mapping[str, Any]) -> None:
+    """A finished import or preprocessing in words, with what failed."""
+    failed = result.get("failed", [])
+    if kind == "import":
+        known = f", {result['already_known']:,} known already" if result["already_known"] else ""
+        again = f", {result['duplicates']:,} the same file again" if result["duplicates"] else ""
+        told = f"{result['imported']:,} new songs{known}{again}"
+    elif kind == "preprocess":
+        told = f"{result['done']:,} spectrograms made in {duration_in_words(result['seconds'])}"
+    else:
+        return
+    failures = f", {len(failed):,} failed" if failed else ""
+    st.success(f"**{NAMES[kind]} done:** {told}{failures}.", icon=":material/check:")
+    if failed:
+        with st.expander(f"{len(failed):,} files could not be used, and why"):
+            st.dataframe(
+                [{"file": Path(item["path"]).name, "reason": item["reason"], "path": item["path"]} for item in failed],
+                hide_index=True,
+            )
+    if pairs := result.get("probable_duplicates"):
+        with st.expander(f"{len(pairs):,} pairs are probably the same recording"):
+            st.caption("Both were imported. A split never puts them on two sides.")
+            st.dataframe([{"new": Path(a).name, "older": Path(b).name} for a, b in pairs], hide_index=True)

@@ -1,0 +1,181 @@
+"""Library: songs come in, get their spectrograms, and their genres are mended."""
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from app import state, ui
+from core.audio.waveform import SUFFIXES
+from core.files import duration_in_words
+from core.jobs import kinds
+from core.jobs.queue import Job
+from core.library.importing import GenreFrom
+from core.library.store import TrackRow
+
+WAYS: dict[GenreFrom, str] = {
+    "folder": "the folder a song lies in",
+    "top-folder": "the first folder inside",
+    "tag": "the genre tag in the file",
+    "csv": "a table (CSV)",
+}
+
+
+def choose_folder() -> None:
+    """A box for the path, and a way to walk there."""
+    path = st.text_input(
+        "Folder of songs on this computer",
+        key=state.FOLDER,
+        placeholder=str(Path.home() / "Music"),
+        help=f"Subfolders are searched too. Files: {', '.join(sorted(suffix[1:] for suffix in SUFFIXES))}.",
+    )
+    with st.popover("Browse", icon=":material/folder_open:"):
+        here = Path(path or Path.home()).expanduser()
+        here = here if here.is_dir() else Path.home()
+        st.caption(ui.plain(str(here)))
+        st.button("Up", icon=":material/arrow_upward:", on_click=state.put, args=(state.FOLDER, str(here.parent)))
+        with ui.told_errors():
+            for folder in ui.subfolders(here):
+                target = (state.FOLDER, str(folder))
+                st.button(folder.name, icon=":material/folder:", key=str(folder), on_click=state.put, args=target)
+
+
+def import_section() -> None:
+    """Choose a folder, see what each way of telling the genre would give, import."""
+    choose_folder()
+    folder = state.get(state.FOLDER)
+    if not folder:
+        return
+    directory = Path(folder).expanduser().resolve()
+    with st.expander("The genres are in a table (CSV)"):
+        table = st.text_input("CSV file with the columns path and genre", placeholder=str(directory / "songs.csv"))
+    csv_file = Path(table).expanduser().resolve() if table else None
+    with ui.told_errors():
+        rows, total = state.import_preview(str(directory), str(csv_file) if csv_file else None)
+        if not rows:
+            st.warning(f"There are no audio files in {ui.plain(str(directory))}. Choose another folder.")
+            return
+        preview = pd.DataFrame([vars(row) for row in rows])
+        deep = any(Path(row.path).parent.parent != directory for row in rows)
+        ways = [way for way in WAYS if (way != "csv" or csv_file) and (way != "top-folder" or deep)]
+        captions = [_counts(preview[way.replace("-", "_")]) for way in ways]
+        st.markdown(f"**{total:,} audio files.** Where does a song's genre come from?")
+        way = st.radio(
+            "Genre from", ways, format_func=WAYS.__getitem__, captions=captions, label_visibility="collapsed"
+        )
+        with st.expander(f"What that gives for {len(rows):,} of them"):
+            columns = {"artist": "artist", "title": "title", way.replace("-", "_"): "genre", "path": "file"}
+            st.dataframe(preview[list(columns)].rename(columns=columns), hide_index=True, height=240)
+        copy = st.checkbox("Copy the files into the workspace", help="Else they are used where they lie.")
+        if st.button(f"Import {total:,} files", type="primary", icon=":material/download:"):
+            state.begin(kinds.submit_import(state.queue(), directory, way, csv_file=csv_file, copy=copy))
+            st.rerun()
+
+
+def _counts(genres: "pd.Series[str]") -> str:
+    counts = genres[genres != ""].value_counts()
+    told = ", ".join(f"{ui.plain(str(genre))} {n}" for genre, n in counts.head(6).items())
+    return (told + (f" and {len(counts) - 6} more" if len(counts) > 6 else "")) or "nothing"
+
+
+def spectrogram_section(tracks: list[TrackRow], job: Job | None) -> None:
+    """Make the spectrograms that are missing; try failed ones again."""
+    waiting = sum(track.state == "waiting" for track in tracks)
+    failed = [track.id for track in tracks if track.state == "failed"]
+    recipe = state.RECIPE
+    if waiting:
+        st.markdown(
+            f"**{waiting:,} songs have no spectrogram yet.** It is the picture of a song that a network learns from "
+            f"(about {duration_in_words(waiting * 0.15)} on two cores)."
+        )
+    left, right = st.columns([1, 3])
+    if waiting and left.button("Make spectrograms", type="primary", icon=":material/equalizer:"):
+        state.begin(kinds.submit_preprocess(state.queue(), retry_failed=False))
+        st.rerun()
+    if failed and right.button(f"Try the {len(failed):,} failed ones again", icon=":material/refresh:"):
+        state.begin(kinds.submit_preprocess(state.queue(), track_ids=failed))
+        st.rerun()
+    ui.job_panel(job)
+    with st.expander("Recipe"):
+        st.caption(
+            f"Mono at {recipe.sample_rate:,} Hz; windows of {recipe.n_fft} samples every {recipe.hop_length}; "
+            f"{recipe.n_mels} mel bands; decibels in steps of 0.5. Fingerprint {recipe.fingerprint}."
+        )
+
+
+def table_section(tracks: list[TrackRow]) -> None:
+    """Find songs, hear them, give them a genre."""
+    words = st.text_input("Search", placeholder="title, artist, genre …", icon=":material/search:")
+    rows = [track for track in tracks if words.casefold() in _haystack(track)]
+    table = pd.DataFrame(
+        {
+            "play": ["▶"] * len(rows),
+            "title": [track.title for track in rows],
+            "artist": [track.artist for track in rows],
+            "genre": [ui.label_in_words(track.label) for track in rows],
+            "duration": [pd.Timestamp(0) + pd.Timedelta(seconds=track.duration_s or 0) for track in rows],
+            "spectrogram": [track.state for track in rows],
+            "note": [track.reason for track in rows],
+        }
+    )
+
+    def play() -> None:
+        state.put(state.PLAYING, rows[state.get(state.PLAY_CLICK)["row"]].id)
+
+    chosen = st.dataframe(
+        table,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="multi-row",
+        column_config={
+            "play": st.column_config.ButtonColumn("sound", key=state.PLAY_CLICK, on_click=play, width=60, type="tertiary"),
+            "duration": st.column_config.DatetimeColumn(format="m:ss", width=80),
+            "title": st.column_config.TextColumn(width="medium"),
+        },
+        height=420,
+    )
+    st.caption(f"{len(rows):,} of {len(tracks):,} songs. Tick rows to change their genre.")
+    playing = next((track for track in tracks if track.id == state.get(state.PLAYING)), None)
+    if playing:
+        st.markdown(f"**{ui.plain(playing.title)}** · {ui.plain(playing.artist)}")
+        ui.player(playing)
+    edit_section([rows[i].id for i in chosen["selection"]["rows"] if i < len(rows)])
+
+
+def edit_section(track_ids: list[int]) -> None:
+    """Give the ticked songs a genre; take the last such edit back."""
+    if track_ids:
+        with st.form("edit", border=True):
+            genres = st.multiselect(
+                f"Genre of the {len(track_ids)} ticked song{'s' * (len(track_ids) > 1)}",
+                state.library().genres(),
+                accept_new_options=True,
+                placeholder="choose, or type a new one; several share the song equally",
+            )
+            if st.form_submit_button("Give this genre", type="primary") and genres:
+                with ui.told_errors():
+                    state.library().label_by_hand(track_ids, dict.fromkeys(genres, 1.0), who="you")
+                    st.rerun()
+        if st.button(f"Make spectrograms of the {len(track_ids)} ticked", icon=":material/equalizer:"):
+            state.begin(kinds.submit_preprocess(state.queue(), track_ids=track_ids))
+            st.rerun()
+    edit = state.library().latest_edit()
+    if edit and st.button(f"Undo: {ui.plain(edit.description)}", icon=":material/undo:"):
+        with ui.told_errors():
+            state.library().undo(edit.id)
+            st.rerun()
+
+
+def _haystack(track: TrackRow) -> str:
+    return " ".join((track.title, track.artist, track.album, ui.label_in_words(track.label))).casefold()
+
+
+ui.header("Library", "Your songs, and what genre each one is said to be.")
+importing, preprocessing = state.queue().latest("import"), state.queue().latest("preprocess")
+tracks = state.library().tracks(state.RECIPE.fingerprint)
+with st.expander("**Import a folder of songs**", expanded=not tracks, icon=":material/create_new_folder:"):
+    import_section()
+ui.job_panel(importing)
+if tracks:
+    spectrogram_section(tracks, preprocessing)
+    table_section(tracks)

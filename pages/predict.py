@@ -1,0 +1,110 @@
+"""Predict: drop in songs, see which genres they are made of, and where."""
+
+import numpy as np
+import streamlit as st
+
+from app import charts, state, ui
+from core.audio.waveform import SUFFIXES
+from core.files import duration_in_words
+from core.inference.prediction import Prediction
+from core.learning import model as models
+
+
+def choose_model(entries: list[models.Entry]) -> models.Entry:
+    """The model that answers; the newest, unless another is chosen."""
+    by_name = {entry.name: entry for entry in entries}
+    asked = st.query_params.get("model")
+    names = list(by_name)
+    name = st.selectbox("Model", names, names.index(asked) if asked in names else 0)
+    st.query_params["model"] = name
+    entry = by_name[name]
+    assert entry.card is not None
+    test = entry.card.metrics
+    honest = f"{test['accuracy']:.0%} of {test['songs']} songs by unheard artists right" if test else "not tested"
+    st.caption(f"Knows {ui.plain(', '.join(entry.card.genres))} · {honest} · {entry.card.created_at[:10]}")
+    return entry
+
+
+def manage(entry: models.Entry) -> None:
+    """Rename or delete a model; bring a deleted one back."""
+    settings = state.settings()
+    with st.popover("Manage models", icon=":material/tune:"):
+        if entry.own:
+            new_name = st.text_input("New name", entry.name, key=f"rename-{entry.name}")
+            if st.button("Rename", disabled=new_name == entry.name):
+                with ui.told_errors():
+                    models.rename(settings, entry.name, new_name)
+                    st.query_params["model"] = new_name
+                    st.rerun()
+            if st.button(f"Delete {ui.plain(entry.name)}", icon=":material/delete:"):
+                with ui.told_errors():
+                    models.delete(settings, entry.name)
+                    st.query_params.pop("model", None)
+                    st.rerun()
+        else:
+            st.caption("This model came with Genrescope and stays.")
+
+
+def undo_delete() -> None:
+    """Bring the model that was deleted last back."""
+    binned = models.binned(state.settings())
+    if binned and st.button(f"Undo: delete {ui.plain(binned[0].name)}", icon=":material/undo:"):
+        with ui.told_errors():
+            models.restore(state.settings(), binned[0])
+            st.query_params["model"] = binned[0].name
+            st.rerun()
+
+
+def in_words(answer: Prediction) -> str:
+    """A genre spectrum as a sentence."""
+    order = np.argsort(-answer.spectrum)
+    shares = [(answer.genres[i], float(answer.spectrum[i])) for i in order]
+    (first, most), *others = shares
+    with_ = [genre for genre, share in others if share >= 0.15]
+    also = f", with some {ui.plain(' and '.join(with_))}" if with_ else ""
+    degree = "Almost all" if most >= 0.85 else "Mostly" if most >= 0.5 else "A bit of"
+    return f"{degree} **{ui.plain(first)}**{also}"
+
+
+def show(name: str, data: bytes, entry: models.Entry) -> None:
+    """One upload: its sound, its genres, their course."""
+    with st.container(border=True):
+        st.markdown(f"##### {ui.plain(name)}")
+        with ui.told_errors():
+            answer = state.prediction(entry, data)
+            st.markdown(f"### {in_words(answer)}")
+            for doubt in answer.doubts:
+                st.warning(f"Not sure. {ui.plain(doubt)}", icon=":material/help:")
+            st.audio(data, format=ui.sound_format(name))
+            left, right = st.columns([2, 3])
+            left.altair_chart(charts.genre_bars(answer.spectrum, answer.genres))
+            right.altair_chart(
+                charts.spectrum_over_time(answer.taggram, answer.crop_starts_s, answer.crop_s, answer.genres)
+            )
+            right.caption(f"What sounds when, over {duration_in_words(answer.duration_s)}.")
+
+
+ui.header("Predict", "Drop in any song: which genres is it made of, and where in the song does each one sound?")
+entries = models.list_models(state.settings())
+usable = [entry for entry in entries if entry.card]
+for broken in (entry for entry in entries if not entry.card):
+    st.warning(
+        f"The model {ui.plain(broken.name)} cannot be used. {ui.plain(broken.problem)}", icon=":material/warning:"
+    )
+if not usable:
+    undo_delete()
+    ui.empty("There is no model yet: teach one your genres first.", go_to="train", label="Train a network")
+    st.stop()
+left, right = st.columns([4, 1], vertical_alignment="center")
+with left:
+    chosen = choose_model(usable)
+with right:
+    manage(chosen)
+    undo_delete()
+dropped = st.file_uploader(
+    "Songs", sorted(suffix[1:] for suffix in SUFFIXES), accept_multiple_files=True, label_visibility="collapsed"
+)
+if dropped:
+    state.put(state.UPLOADS, [(file.name, file.getvalue()) for file in dropped])
+for name, data in state.get(state.UPLOADS) or []:
+    show(name, data, chosen)

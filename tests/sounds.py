@@ -1,0 +1,96 @@
+"""Sounds made for tests: encoded by PyAV, as real files are, with tags."""
+
+import struct
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+CODECS = {
+    ".mp3": ("mp3", "libmp3lame"),
+    ".m4a": ("ipod", "aac"),
+    ".webm": ("webm", "libopus"),
+    ".ogg": ("ogg", "libopus"),
+    ".opus": ("ogg", "libopus"),
+    ".flac": ("flac", "flac"),
+    ".wav": ("wav", "pcm_s16le"),
+    ".aiff": ("aiff", "pcm_s16be"),
+}
+LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
+
+
+def write_sound(
+    path: Path, y: npt.NDArray[np.floating], *, sample_rate: int = 48_000, tags: dict[str, str] | None = None
+) -> Path:
+    """Encode y, (n_samples,) or (channels, n_samples) in [-1, 1], as the ending of `path` says."""
+    container_format, codec = CODECS[path.suffix]
+    planes = np.atleast_2d(np.asarray(y, np.float32))
+    layout = LAYOUTS[planes.shape[0]]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w", format=container_format) as container:
+        container.metadata.update(tags or {})
+        stream = container.add_stream(codec, rate=sample_rate, layout=layout)
+        resampler = av.AudioResampler(format=stream.format, layout=layout, rate=sample_rate)
+        for first in range(0, planes.shape[1], sample_rate):
+            piece = np.ascontiguousarray(planes[:, first : first + sample_rate])
+            frame = av.AudioFrame.from_ndarray(piece, format="fltp", layout=layout)
+            frame.sample_rate = sample_rate
+            frame.pts = first
+            for converted in resampler.resample(frame):
+                container.mux(stream.encode(converted))
+        for converted in resampler.resample(None):
+            container.mux(stream.encode(converted))
+        container.mux(stream.encode(None))
+    return path
+
+
+def tone(frequency: float, seconds: float, *, sample_rate: int = 48_000, amplitude: float = 0.5):
+    """A sine, (n_samples,)."""
+    return amplitude * np.sin(2 * np.pi * frequency * np.arange(int(seconds * sample_rate)) / sample_rate)
+
+
+def drone(rng: np.random.Generator, seconds: float, sample_rate: int = 48_000):
+    """Low, slow, harmonic: one of the two made-up genres."""
+    base = rng.uniform(80, 140)
+    harmonics = [tone(base * k, seconds, sample_rate=sample_rate, amplitude=0.25 / k) for k in range(1, 6)]
+    return sum(harmonics) + 0.002 * rng.standard_normal(int(seconds * sample_rate))
+
+
+def hiss(rng: np.random.Generator, seconds: float, sample_rate: int = 48_000):
+    """Bursts of noise: the other."""
+    n = int(seconds * sample_rate)
+    beat = (np.arange(n) / sample_rate * rng.uniform(3, 5)) % 1 < 0.3
+    return np.diff(0.2 * rng.standard_normal(n + 1)) * (0.1 + beat)
+
+
+GENRES = {"drone": drone, "hiss": hiss}
+
+
+def write_library(
+    folder: Path,
+    *,
+    songs: int = 12,
+    artists: int = 6,
+    seconds: float = 6.0,
+    seed: int = 0,
+    suffixes: tuple[str, ...] = (".mp3", ".m4a", ".webm", ".flac"),
+) -> Path:
+    """`folder/genre/Artist - Title.ext`: for each made-up genre `songs` tagged songs by `artists` artists."""
+    rng = np.random.default_rng(seed)
+    for genre, make in GENRES.items():
+        for number in range(songs):
+            artist, title = f"{genre.title()} Artist {number % artists}", f"{genre.title()} Song {number}"
+            suffix = suffixes[number % len(suffixes)]
+            tags = {"artist": artist, "title": title, "album": f"{genre} album", "genre": genre.title()}
+            write_sound(folder / genre / f"{artist} - {title}{suffix}", make(rng, seconds), tags=tags)
+    return folder
+
+
+def write_float_wav(path: Path, y: npt.NDArray[np.floating], *, sample_rate: int = 44_100) -> Path:
+    """A 32-bit float mono WAV of exactly these samples, NaN and infinity included."""
+    data = np.asarray(y, "<f4").tobytes()
+    form = struct.pack("<HHIIHH", 3, 1, sample_rate, 4 * sample_rate, 4, 32)
+    chunks = b"fmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data)) + data
+    path.write_bytes(b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks)
+    return path
