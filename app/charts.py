@@ -57,8 +57,9 @@ def spectrum_over_time(
     groups = np.array_split(np.arange(len(middles)), min(MAX_POINTS, len(middles)))
     shares = np.array([taggram[group].mean(axis=0) for group in groups])
     times = np.array([middles[group].mean() for group in groups])
-    if len(times) == 1:  # an area needs two ends
-        times, shares = np.array([starts_s[0], starts_s[0] + crop_s]), np.repeat(shares, 2, axis=0)
+    # the first and the last crop speak of the song up to its ends
+    times = np.concatenate([[starts_s[0]], times, [starts_s[-1] + crop_s]])
+    shares = np.concatenate([shares[:1], shares, shares[-1:]])
     table = pd.DataFrame(
         {
             "seconds": np.repeat(times, len(genres)),
@@ -76,7 +77,7 @@ def spectrum_over_time(
             order=alt.Order("genre:N"),
             tooltip=["genre:N", alt.Tooltip("share:Q", format=".0%"), alt.Tooltip("seconds:Q", format=".0f")],
         )
-        .properties(height=200)
+        .properties(height=260)
     )
 
 

@@ -128,7 +128,9 @@ def table_section(tracks: list[TrackRow]) -> None:
         on_select="rerun",
         selection_mode="multi-row",
         column_config={
-            "play": st.column_config.ButtonColumn("sound", key=state.PLAY_CLICK, on_click=play, width=60, type="tertiary"),
+            "play": st.column_config.ButtonColumn(
+                "sound", key=state.PLAY_CLICK, on_click=play, width=60, type="tertiary"
+            ),
             "duration": st.column_config.DatetimeColumn(format="m:ss", width=80),
             "title": st.column_config.TextColumn(width="medium"),
         },

@@ -1,5 +1,6 @@
 """What many tests need: a workspace of their own, and the shared real data where it is there."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,16 @@ from core.library.store import Library
 from core.settings import Settings
 from tests.sounds import write_library
 
+FULL_JOURNEY = os.environ.get("GENRESCOPE_TEST_JOURNEY") == "full"
+if not FULL_JOURNEY:  # tests run side by side: more threads than cores would only wait for each other
+    os.environ["OMP_NUM_THREADS"] = "1"
+
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 @pytest.fixture(autouse=True)
 def _no_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     """The developer's own environment changes no test."""
-    import os
-
     for name in list(os.environ):
         if name.startswith("GENRESCOPE_"):
             monkeypatch.delenv(name)

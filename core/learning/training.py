@@ -8,7 +8,8 @@ import copy
 import math
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -156,7 +157,7 @@ def train(
     trainer = Trainer(
         plan,
         recipe,
-        settings.runs / str(run.id),
+        settings.runs / f"{run.id}-{fingerprint([run.name, run.created_at])}",  # numbers of removed runs come again
         SpectrogramStore(settings.spectrograms, plan.spectrogram.fingerprint),
         library.band_statistics([song.sha256 for song in plan.split.train], plan.spectrogram.fingerprint),
     )
@@ -377,26 +378,24 @@ class Trainer:
         path = self.folder / "last.safetensors"
         if not path.exists():
             return
-        try:
-            with safe_open(path, framework="pt") as stored:
-                told = stored.metadata()
-                tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-        except SafetensorError as error:
-            raise ModelError(f"The checkpoint {path} is damaged: {error}. Remove the run and train again.") from error
-        self.progress = Progress(**{name: type(default)(told[name]) for name, default in vars(Progress()).items()})
-        self.lowest = tensors["lowest"].numpy()
-        self.network.load_state_dict(_under("network.", tensors))
-        self.average.load_state_dict(_under("average.", tensors))
-        optimizer = self.optimizer.state_dict()
-        optimizer["state"] = {}
-        for name, tensor in _under("optimizer.", tensors).items():
-            number, _, moment = name.partition(".")
-            optimizer["state"].setdefault(int(number), {})[moment] = tensor
-        self.optimizer.load_state_dict(optimizer)
+        with _reading(path), safe_open(path, framework="pt") as stored:
+            told = stored.metadata()
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+            self.progress = Progress(**{name: type(default)(told[name]) for name, default in vars(Progress()).items()})
+            self.lowest = tensors["lowest"].numpy()
+            self.network.load_state_dict(_under("network.", tensors))
+            self.average.load_state_dict(_under("average.", tensors))
+            optimizer = self.optimizer.state_dict()
+            optimizer["state"] = {}
+            for name, tensor in _under("optimizer.", tensors).items():
+                number, _, moment = name.partition(".")
+                optimizer["state"].setdefault(int(number), {})[moment] = tensor
+            self.optimizer.load_state_dict(optimizer)
 
     def best_network(self) -> GenreNetwork:
         """The network with the weights of the best epoch."""
-        with safe_open(self.folder / "best.safetensors", framework="pt") as stored:
+        path = self.folder / "best.safetensors"
+        with _reading(path), safe_open(path, framework="pt") as stored:
             self.average.load_state_dict({name: stored.get_tensor(name) for name in stored.keys()})  # noqa: SIM118
         return self.average
 
@@ -464,6 +463,15 @@ def learning_rate(step: int, steps: int, recipe: TrainingRecipe) -> float:
     if step < warmup:
         return recipe.learning_rate * (step + 1) / warmup
     return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
+
+
+@contextmanager
+def _reading(checkpoint: Path) -> Iterator[None]:
+    try:
+        yield
+    except (SafetensorError, OSError, LookupError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"The checkpoint {checkpoint} is damaged: {reason}. Remove the run and train again.") from error
 
 
 def _contiguous(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,6 +1,6 @@
 """A newcomer's way, in a real browser: from a folder of songs to the genre spectrum of another song."""
 
-import os
+import csv
 import re
 import shutil
 import sqlite3
@@ -12,10 +12,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Server
+from tests.conftest import FULL_JOURNEY as FULL
 from tests.sounds import drone, write_sound
 
-FULL = os.environ.get("GENRESCOPE_TEST_JOURNEY") == "full"
-"""All 320 real songs with the default recipe, which takes minutes; else a few of them, for a few steps."""
 PATIENCE_MS = 1_200_000 if FULL else 180_000
 expect.set_options(timeout=60_000)
 
@@ -101,12 +100,12 @@ def test_from_a_folder_to_a_spectrum_through_crashes(
     page.goto(f"{server.url}/train")
     assert finish_training(page) >= 0.75
 
-    song = write_sound(tmp_path / "a *new* <b>song</b>.mp3", drone(np.random.default_rng(99), 12.0))
+    song = write_sound(tmp_path / "a *new* <b>song.mp3", drone(np.random.default_rng(99), 12.0))
     broken = tmp_path / "broken.mp3"
     broken.write_text("not a song")
     upload(page, server, song, broken)
     expect(page.get_by_role("heading", name=re.compile("drone"))).to_be_visible(timeout=PATIENCE_MS)
-    expect(page.get_by_text("a *new* <b>song</b>.mp3").first).to_be_visible()  # a name is a name, not Markdown
+    expect(page.get_by_text("a *new* <b>song.mp3").first).to_be_visible()  # a name is a name, not Markdown
     expect(page.get_by_text("This is not a sound file")).to_be_visible()
     expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(2)
 
@@ -169,15 +168,13 @@ def hand_votes(server: Server) -> int:
 
 def test_real_songs(server: Server, page: Page, shared_data: Path, tmp_path: Path) -> None:
     """With GENRESCOPE_TEST_JOURNEY=full all songs and the default recipe, the artists of fold 3 held out."""
-    import csv
-
     with (shared_data / "songs" / "songs.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     folder = shared_data / "songs"
     artists = "\n".join(sorted({row["artist"] for row in rows if row["fold"] == "3"}))
     if not FULL:
         folder = tmp_path / "songs"
-        kept = [row for genre in ("classical", "rock") for row in rows if row["genre"] == genre][:]
+        kept = [row for genre in ("classical", "rock") for row in rows if row["genre"] == genre]
         for fold in "0123":
             for genre in ("classical", "rock"):
                 for row in [row for row in kept if (row["genre"], row["fold"]) == (genre, fold)][:4]:

@@ -99,7 +99,7 @@ def test_a_card_says_what_it_is_made_of(folder: Path) -> None:
 
 def test_an_existing_name_is_refused_and_the_model_stays(folder: Path) -> None:
     before = sha256_of(folder / WEIGHTS)
-    with pytest.raises(ModelError, match="already. Choose another name"):
+    with pytest.raises(ModelError, match=r"already\. Choose another name"):
         publish(folder, seed=1)
     assert sha256_of(folder / WEIGHTS) == before
     assert [path.name for path in folder.parent.iterdir()] == ["mine"]

@@ -1,0 +1,82 @@
+"""Charts are pure: data in, a figure out whose numbers can be read."""
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app import charts
+from core.audio.crops import softmax
+from core.library.runs import Epoch
+from core.recipes import SpectrogramRecipe
+
+GENRES = ("drone", "hiss", "hum")
+CONFIG = Path(__file__).resolve().parents[2] / ".streamlit" / "config.toml"
+
+
+def epoch(number: int, *, best: bool) -> Epoch:
+    return Epoch(number, number * 10, 1.0, 0.9, 0.5, 0.6, [[1, 0], [0, 1]], 1e-3, 100.0, 5.0, 50.0, best)
+
+
+def test_charts_and_theme_share_one_palette() -> None:
+    assert tomllib.loads(CONFIG.read_text())["theme"]["chartCategoricalColors"] == list(charts.COLOURS)
+    assert len(set(charts.COLOURS)) == len(charts.COLOURS)
+
+
+def test_a_genre_keeps_its_colour_with_any_number_of_genres() -> None:
+    many = [f"genre {number}" for number in range(40)]
+    assert charts.genre_scale(many).to_dict()["range"][:3] == charts.genre_scale(many[:3]).to_dict()["range"]
+
+
+def test_bars_hold_the_spectrum() -> None:
+    table = charts.genre_bars(np.array([0.2, 0.7, 0.1], np.float32), GENRES).to_dict()["datasets"]
+    (rows,) = table.values()
+    assert {row["genre"]: round(row["share"], 3) for row in rows} == {"drone": 0.2, "hiss": 0.7, "hum": 0.1}
+
+
+@pytest.mark.parametrize("n_crops", [1, 2, 399, 400, 401, 5000])
+def test_the_course_is_thinned_and_keeps_its_mean(n_crops: int) -> None:
+    taggram = softmax(np.random.default_rng(0).normal(size=(n_crops, 3)).astype(np.float32))
+    (rows,) = charts.spectrum_over_time(taggram, np.arange(n_crops) * 2.0, 4.0, GENRES).to_dict()["datasets"].values()
+    assert len(rows) <= 3 * (charts.MAX_POINTS + 2)
+    for number, genre in enumerate(GENRES):
+        _, *shares, _ = [row["share"] for row in rows if row["genre"] == genre]  # its ends are told twice
+        assert np.mean(shares) == pytest.approx(taggram[:, number].mean(), abs=0.01)
+
+
+@pytest.mark.parametrize("n_frames", [1, 128, 1876, 30_000])
+def test_a_spectrogram_is_one_picture_of_bounded_size(n_frames: int) -> None:
+    recipe = SpectrogramRecipe()
+    codes = np.random.default_rng(0).integers(0, 255, (n_frames, 128), np.uint8)
+    figure = charts.spectrogram(codes, recipe, crops=[(0.0, 4.1)])
+    assert figure.data[0].source.startswith("data:image/png")
+    assert len(figure.to_json()) < 1_000_000
+    assert figure.layout.xaxis.range == (0, pytest.approx(n_frames * recipe.frame_s))
+    assert "1 kHz" in figure.layout.yaxis.ticktext
+    assert len(figure.layout.shapes) == 1
+
+
+def test_the_best_epoch_is_marked() -> None:
+    spec = charts.loss_curves(
+        [epoch(1, best=True), epoch(2, best=True), epoch(3, best=False)], total_epochs=9
+    ).to_dict()
+    rule = spec["layer"][1]
+    (marked,) = spec["datasets"][rule["data"]["name"]]
+    assert marked["epoch"] == 2
+    assert spec["layer"][0]["encoding"]["x"]["scale"]["domain"] == [1, 9]
+
+
+def test_a_confusion_matrix_has_true_genres_as_rows() -> None:
+    (rows,) = charts.confusion([[3, 1], [0, 0]], ("a", "b")).to_dict()["datasets"].values()
+    assert {(row["true"], row["answer"]): row["songs"] for row in rows}[("a", "b")] == 1
+    assert all(np.isfinite(row["share"]) for row in rows)  # a genre without songs too
+
+
+def test_a_waveform_keeps_its_peaks() -> None:
+    envelope = np.zeros((10_000, 2), np.float32)
+    envelope[5_000] = (-0.9, 0.8)
+    (rows,) = charts.waveform(envelope).to_dict()["datasets"].values()
+    assert len(rows) <= charts.MAX_COLUMNS
+    assert min(row["low"] for row in rows) == pytest.approx(-0.9)
+    assert max(row["high"] for row in rows) == pytest.approx(0.8)
