@@ -102,8 +102,11 @@ def _yt_dlp(settings: Settings) -> Finding:
         found = version("yt-dlp")
     except PackageNotFoundError:
         return Finding("yt-dlp", False, False, "not installed", remedy)
-    year, month, day = (int(part) for part in found.split(".")[:3])
-    age = (date.today() - date(year, month, day)).days
+    try:
+        year, month, day = (int(part) for part in found.split(".")[:3])
+        age = (date.today() - date(year, month, day)).days
+    except ValueError:
+        return Finding("yt-dlp", False, False, f"{found}, of unknown age", remedy)
     fresh = age <= OLD_YT_DLP_DAYS
     return Finding("yt-dlp", fresh, False, f"{found}, {age} days old", "" if fresh else remedy)
 

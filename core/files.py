@@ -1,10 +1,12 @@
 """Files that are whole or absent: write beside the target, then rename."""
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +42,14 @@ def whole_folder(path: Path) -> Iterator[Path]:
         partial.rename(path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def sweep(folder: Path, *, older_than_s: float = 3600.0) -> None:
+    """Remove what killed processes left half-written under `folder`; younger things may be somebody's at work."""
+    for partial in list(folder.rglob(".partial-*")):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - partial.stat().st_mtime > older_than_s:
+                shutil.rmtree(partial) if partial.is_dir() else partial.unlink()
 
 
 def write_json(path: Path, content: Any) -> None:

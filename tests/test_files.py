@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from core.files import duration_in_words, fingerprint, sha256_of, size_in_words, whole, whole_folder, write_json
+from core.files import duration_in_words, fingerprint, sha256_of, size_in_words, sweep, whole, whole_folder, write_json
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -172,3 +173,15 @@ def test_sizes_in_words(size_bytes: float, words: str) -> None:
 )
 def test_durations_in_words(duration_s: float, words: str) -> None:
     assert duration_in_words(duration_s) == words
+
+
+def test_leftovers_of_killed_processes_are_swept_once_they_are_old(tmp_path: Path) -> None:
+    old_file, old_folder, new_file = (tmp_path / "a" / f".partial-{name}" for name in ("1", "2", "3"))
+    old_folder.mkdir(parents=True)
+    for path in (old_file, old_folder / "inside", new_file, tmp_path / "a" / "whole.npy"):
+        path.touch()
+    os.utime(old_file, (0, 0))
+    os.utime(old_folder, (0, 0))
+    sweep(tmp_path)
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == [".partial-3", "whole.npy"]
+    sweep(tmp_path / "not there")

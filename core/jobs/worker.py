@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from core.database import Database
 from core.errors import GenrescopeError, JobFailed, JobStopped
+from core.files import sweep
 from core.jobs.context import JobContext
 from core.jobs.kinds import KINDS, Kind
 from core.jobs.queue import Job, Queue
@@ -147,6 +148,8 @@ def work(settings: Settings, *, until_empty: bool = False) -> bool:
         database = Database(settings.database)
         queue, worker = open_queue(settings, database), _identity()
         log.info("worker %s begins", worker)
+        for folder in (settings.spectrograms, settings.audio, settings.runs, settings.models):
+            sweep(folder)
         idle_since = time.monotonic()
         while time.monotonic() - idle_since < settings.worker_idle_s:
             job = queue.claim(worker)

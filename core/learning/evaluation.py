@@ -104,12 +104,13 @@ def evaluate_folder(
     masked: an answer that no folder has is a wrong answer.
     """
     known = {genre.casefold(): number for number, genre in enumerate(model.genres)}
-    skipped, orders = [], []
+    skipped, orders, genre_of = [], [], {}
     for path in audio_files_in(directory):
         genre = clean(path.parent.name, limit=MAX_GENRE)
         if genre.casefold() not in known:
             skipped.append({"path": str(path), "reason": f"The model does not know the genre {genre!r}."})
             continue
+        genre_of[path] = known[genre.casefold()]
         orders.append(_Order(path, model.recipe, model.filters, settings.max_audio_s, settings.max_audio_bytes))
     answered: list[tuple[str, int, FloatArray]] = []
     results = fan_out(_spectrogram, orders, processes=max(1, min(settings.processes, len(orders))), check=check)
@@ -120,7 +121,7 @@ def evaluate_folder(
             skipped.append({"path": str(order.path), "reason": str(codes)})
         else:
             answer = predict_song(codes, model.logits, crop_frames=model.crop_frames, stride=model.crop_frames // 2)
-            answered.append((str(order.path), known[order.path.parent.name.casefold()], answer.spectrum))
+            answered.append((str(order.path), genre_of[order.path], answer.spectrum))
         on_progress(done, len(orders))
     if not answered:
         raise ModelError(

@@ -471,7 +471,9 @@ def _reading(checkpoint: Path) -> Iterator[None]:
         yield
     except (SafetensorError, OSError, LookupError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise ModelError(f"The checkpoint {checkpoint} is damaged: {reason}. Remove the run and train again.") from error
+        raise ModelError(
+            f"The checkpoint {checkpoint} is damaged: {reason}. Remove the run and train again."
+        ) from error
 
 
 def _contiguous(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

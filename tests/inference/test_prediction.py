@@ -1,0 +1,140 @@
+"""Prediction: from a sound file to its genre spectrum, from half a second to hours."""
+
+import io
+import tracemalloc
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.audio.spectrogram import mel_filters
+from core.errors import AudioError
+from core.inference.prediction import UNSURE_BELOW, predict
+from core.music import CodeArray, FloatArray
+from core.recipes import SpectrogramRecipe
+from tests.sounds import drone, hiss, tone, write_sound
+
+RECIPE = SpectrogramRecipe(n_mels=32)
+N_LOW = 8
+"""Bands below about 600 Hz, where a drone is and hiss is not."""
+
+
+@dataclass
+class ByPitch:
+    """A model that says drone or hiss by where a crop is louder; `sureness` 0 says both alike."""
+
+    sureness: float = 1.0
+    genres: tuple[str, ...] = ("drone", "hiss", "jazz")
+    recipe: SpectrogramRecipe = RECIPE
+    crop_frames: int = 64
+    largest_batch: int = 0
+    filters: FloatArray = field(default_factory=lambda: mel_filters(RECIPE))
+
+    def logits(self, codes: CodeArray) -> FloatArray:
+        self.largest_batch = max(self.largest_batch, len(codes))
+        low, high = (codes[:, :, part].mean(axis=(1, 2)) for part in (slice(N_LOW), slice(N_LOW, None)))
+        return self.sureness * np.stack([low, high, np.minimum(low, high)], axis=1).astype(np.float32)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def test_a_song_gets_a_spectrum_that_sums_to_1(tmp_path: Path, rng: np.random.Generator) -> None:
+    answer = predict(write_sound(tmp_path / "a.mp3", drone(rng, 8.0)), ByPitch())
+    assert (answer.top, answer.unsure, answer.doubts) == ("drone", False, ())
+    assert answer.genres == ("drone", "hiss", "jazz")
+    assert answer.spectrum.sum() == pytest.approx(1, abs=1e-5) and answer.spectrum[0] > 0.9
+    assert np.allclose(answer.taggram.sum(axis=1), 1, atol=1e-5)
+    assert np.allclose(answer.spectrum, answer.taggram.mean(axis=0), atol=1e-6)
+    assert answer.duration_s == pytest.approx(8.0, abs=0.1)
+
+
+def test_half_a_second_is_answered_and_unsure(tmp_path: Path, rng: np.random.Generator) -> None:
+    answer = predict(write_sound(tmp_path / "a.wav", drone(rng, 0.5)), ByPitch())
+    assert answer.unsure and answer.top in answer.genres
+    assert "only 0.5 s long, less than the 2.0 s" in answer.doubts[0]
+    assert answer.taggram.shape == (1, 3) and answer.crop_starts_s.tolist() == [0.0]
+    assert answer.spectrum.sum() == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("n_samples", [1, 511, 512, 1025])
+def test_a_few_samples_are_no_crash(tmp_path: Path, n_samples: int) -> None:
+    sound = write_sound(tmp_path / "a.wav", np.full(n_samples, 0.5), sample_rate=16_000)
+    answer = predict(sound, ByPitch())
+    assert answer.unsure and answer.duration_s == pytest.approx(n_samples / 16_000)
+
+
+def test_no_genre_at_half_is_unsure(tmp_path: Path, rng: np.random.Generator) -> None:
+    answer = predict(write_sound(tmp_path / "a.wav", drone(rng, 4.0)), ByPitch(sureness=0.0))
+    assert answer.spectrum == pytest.approx(1 / 3) and UNSURE_BELOW > 1 / 3
+    assert answer.doubts == ("No genre reaches half: the model does not know, or the song is a blend.",)
+
+
+def test_a_file_that_is_cut_off_is_answered_and_unsure(tmp_path: Path, rng: np.random.Generator) -> None:
+    sound = write_sound(tmp_path / "a.flac", drone(rng, 20.0))
+    sound.write_bytes(sound.read_bytes()[: sound.stat().st_size // 2])
+    answer = predict(sound, ByPitch())
+    assert answer.top == "drone" and answer.unsure
+    assert any("could" in doubt and "decoded" in doubt for doubt in answer.doubts)
+
+
+def test_the_course_over_time_follows_the_song_to_its_end(tmp_path: Path, rng: np.random.Generator) -> None:
+    song = np.concatenate([drone(rng, 10.0), hiss(rng, 10.3)])
+    answer = predict(write_sound(tmp_path / "a.wav", song), ByPitch())
+    starts, crop_s = answer.crop_starts_s, answer.crop_s
+    assert crop_s == pytest.approx(64 * 512 / 16_000)
+    assert answer.taggram.shape == (len(starts), 3)
+    assert starts[0] == 0 and (np.diff(starts) > 0).all() and (np.diff(starts) <= crop_s / 2 + 1e-9).all()
+    assert np.allclose(np.diff(starts)[:-1], crop_s / 2)
+    assert starts[-1] + crop_s == pytest.approx(answer.duration_s, abs=512 / 16_000 + 1e-9), "the end is heard"
+    said = answer.taggram.argmax(axis=1)
+    assert (said[starts + crop_s < 9.9] == 0).all() and (said[starts > 10.1] == 1).all()
+
+
+def test_an_upload_is_read_from_memory(tmp_path: Path, rng: np.random.Generator) -> None:
+    sound = write_sound(tmp_path / "a.webm", hiss(rng, 4.0))
+    from_memory = predict(io.BytesIO(sound.read_bytes()), ByPitch())
+    assert from_memory.top == "hiss"
+    assert np.array_equal(from_memory.taggram, predict(sound, ByPitch()).taggram)
+
+
+def test_a_prediction_is_the_same_twice(tmp_path: Path, rng: np.random.Generator) -> None:
+    sound = write_sound(tmp_path / "a.m4a", hiss(rng, 5.0))
+    one, two = predict(sound, ByPitch()), predict(sound, ByPitch())
+    assert np.array_equal(one.spectrum, two.spectrum) and np.array_equal(one.taggram, two.taggram)
+
+
+def test_what_is_no_sound_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "text.mp3").write_text("no sound")
+    silence = write_sound(tmp_path / "silence.wav", np.zeros(48_000))
+    for file in (tmp_path / "text.mp3", silence, tmp_path / "nowhere.mp3", tmp_path):
+        with pytest.raises(AudioError):
+            predict(file, ByPitch())
+
+
+def test_limits_are_kept(tmp_path: Path, rng: np.random.Generator) -> None:
+    sound = write_sound(tmp_path / "a.wav", drone(rng, 3.0))
+    with pytest.raises(AudioError, match="longer than 2 s"):
+        predict(sound, ByPitch(), max_s=2.0)
+    with pytest.raises(AudioError, match="more than the limit of 1 KB"):
+        predict(sound, ByPitch(), max_bytes=1000)
+
+
+def test_twenty_minutes_take_little_memory_and_are_told_of(tmp_path: Path) -> None:
+    minute = tone(220, 60.0, sample_rate=16_000).astype(np.float32)
+    sound = write_sound(tmp_path / "long.wav", np.tile(minute, 20), sample_rate=16_000)
+    model, progress = ByPitch(), []
+    tracemalloc.start()
+    try:
+        answer = predict(sound, model, on_progress=progress.append)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert answer.duration_s == pytest.approx(1200) and answer.top == "drone"
+    assert answer.crop_starts_s[-1] + answer.crop_s == pytest.approx(1200, abs=0.05)
+    assert model.largest_batch <= 64
+    assert peak < 40_000_000, "its samples alone are 77 MB"
+    assert progress == sorted(progress) and progress[-1] == 1.0 and len(progress) > 10
