@@ -34,19 +34,26 @@ def genre_scale(genres: Sequence[str]) -> alt.Scale:
     return alt.Scale(domain=list(genres), range=[COLOURS[i % len(COLOURS)] for i in range(len(genres))])
 
 
-def genre_bars(spectrum: FloatArray, genres: Sequence[str]) -> alt.LayerChart:
+def genre_bars(spectrum: FloatArray, genres: Sequence[str]) -> alt.Chart:
     """A genre spectrum, (n_genres,), as bars, strongest first, with percentages."""
     table = pd.DataFrame({"genre": genres, "share": spectrum.astype(float)})
-    base = alt.Chart(table).encode(
-        x=alt.X("share:Q", title=None, axis=None, scale=alt.Scale(domain=[0, 1.12])),
-        y=alt.Y(
-            "genre:N", sort="-x", title=None, axis=alt.Axis(labelFontSize=14, ticks=False, domain=False, labelLimit=160)
-        ),
-        tooltip=["genre:N", alt.Tooltip("share:Q", format=".1%")],
+    table["label"] = [f"{genre}  {share:.0%}" for genre, share in zip(genres, spectrum, strict=True)]
+    return (
+        alt.Chart(table)
+        .mark_bar(cornerRadiusEnd=4)
+        .encode(
+            x=alt.X("share:Q", title=None, axis=None, scale=alt.Scale(domain=[0, 1])),
+            y=alt.Y(
+                "label:N",
+                sort="-x",
+                title=None,
+                axis=alt.Axis(labelFontSize=15, ticks=False, domain=False, labelLimit=220),
+            ),
+            color=alt.Color("genre:N", scale=genre_scale(genres), legend=None),
+            tooltip=["genre:N", alt.Tooltip("share:Q", format=".1%")],
+        )
+        .properties(height=alt.Step(36))
     )
-    bars = base.mark_bar(cornerRadiusEnd=4).encode(color=alt.Color("genre:N", scale=genre_scale(genres), legend=None))
-    text = base.mark_text(align="left", dx=6, fontSize=14).encode(text=alt.Text("share:Q", format=".0%"))
-    return (bars + text).properties(height=alt.Step(34))
 
 
 def spectrum_over_time(
@@ -162,10 +169,10 @@ def genre_balance(counts: Mapping[str, Mapping[str, int]]) -> alt.Chart:
 def durations(duration_s: Sequence[float]) -> alt.Chart:
     """How long the songs are."""
     return (
-        alt.Chart(pd.DataFrame({"minutes": np.array(duration_s) / 60}))
+        alt.Chart(pd.DataFrame({"seconds": duration_s}))
         .mark_bar(color=COLOURS[0])
         .encode(
-            x=alt.X("minutes:Q", bin=alt.Bin(maxbins=30), title="minutes"),
+            x=alt.X("seconds:Q", bin=alt.Bin(maxbins=30), title="length", axis=_clock_axis()),
             y=alt.Y("count():Q", title="songs", axis=alt.Axis(tickMinStep=1)),
             tooltip=[alt.Tooltip("count():Q", title="songs")],
         )

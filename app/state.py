@@ -27,6 +27,8 @@ PLAYING = "playing"
 """Track that sounds on the library page."""
 PLAY_CLICK = "play-click"
 """The sound button of a row that was clicked just now."""
+UPLOADER = "uploader"
+"""The box for uploads; Streamlit empties it when another page is looked at."""
 UPLOADS = "uploads"
 """Files dropped on the predict page; an own copy, so that they are still there after a look at another page."""
 PREDICTIONS = "predictions"
@@ -78,7 +80,7 @@ def put(key: str, value: Any) -> None:
     st.session_state[key] = value
 
 
-@st.cache_data(show_spinner="Reading the tags of the first songs …", ttl=600, max_entries=5)
+@st.cache_data(show_spinner="Reading the tags of the first songs …", ttl=60, max_entries=5)
 def import_preview(directory: str, csv_file: str | None) -> tuple[list[PreviewRow], int]:
     """What an import of this folder would give, from a sample of its files; the number of its files."""
     return preview(Path(directory), csv_file=Path(csv_file) if csv_file else None)
@@ -102,6 +104,12 @@ def wav(path: str, sha256: str) -> bytes:
     return waveform.as_wav(waveform.load(Path(path), max_s=settings().max_audio_s))
 
 
+@st.cache_data(show_spinner="Preparing the sound …", max_entries=8)
+def upload_wav(data: bytes) -> bytes:
+    """An upload as WAV, for files that browsers cannot play."""
+    return waveform.as_wav(waveform.load(BytesIO(data), max_s=settings().max_audio_s))
+
+
 @st.cache_resource(show_spinner="Loading the model …", max_entries=3)
 def _model(folder: str, created_at: str) -> models.Model:
     return models.load(Path(folder))
@@ -110,6 +118,11 @@ def _model(folder: str, created_at: str) -> models.Model:
 def model(entry: models.Entry) -> models.Model:
     """A loaded model; the card's date tells a new one under an old name."""
     return _model(str(entry.folder), entry.card.created_at if entry.card else "")
+
+
+def keep_uploads() -> None:
+    """Take over what lies in the box for uploads now."""
+    put(UPLOADS, [(file.name, file.getvalue()) for file in get(UPLOADER) or []])
 
 
 def upload_key(data: bytes) -> str:

@@ -72,9 +72,10 @@ def subfolders(folder: Path, *, limit: int = 200) -> list[Path]:
     return sorted(inside, key=lambda path: path.name.casefold())[:limit]
 
 
-def sound_format(name: str) -> str:
-    """MIME type of a sound file, by its name."""
-    return PLAYABLE.get(Path(name).suffix.lower(), "audio/wav")
+def upload_player(name: str, data: bytes) -> None:
+    """The sound of an upload."""
+    kind = PLAYABLE.get(Path(name).suffix.lower())
+    st.audio(data if kind else state.upload_wav(data), format=kind or "audio/wav")
 
 
 def player(track: TrackRow) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -111,7 +112,10 @@ def train(
 
         if network not in NETWORKS:
             raise typer.BadParameter(f"--network may be: {', '.join(NETWORKS)}.")
-        recipe = TrainingRecipe(epochs=epochs, steps=steps, max_minutes=max_minutes, seed=seed, network=network)
+        try:
+            recipe = TrainingRecipe(epochs=epochs, steps=steps, max_minutes=max_minutes, seed=seed, network=network)
+        except ValidationError as error:
+            raise typer.BadParameter("; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())) from error
         request = Request(tuple(genre) if genre else None, _artists(holdout_artists))
         database = Database(settings.database)
         check_name_free(Runs(database), settings, name, recipe, request)

@@ -58,7 +58,8 @@ def import_section() -> None:
         preview = pd.DataFrame([vars(row) for row in rows])
         deep = any(Path(row.path).parent.parent != directory for row in rows)
         ways = [way for way in WAYS if (way != "csv" or csv_file) and (way != "top-folder" or deep)]
-        captions = [_counts(preview[way.replace("-", "_")]) for way in ways]
+        looked_at = f"of {len(rows):,} looked at: " if len(rows) < total else ""
+        captions = [looked_at + _counts(preview[way.replace("-", "_")]) for way in ways]
         st.markdown(f"**{total:,} audio files.** Where does a song's genre come from?")
         way = st.radio(
             "Genre from", ways, format_func=WAYS.__getitem__, captions=captions, label_visibility="collapsed"

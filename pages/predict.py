@@ -6,7 +6,7 @@ import streamlit as st
 from app import charts, state, ui
 from core.audio.waveform import SUFFIXES
 from core.files import duration_in_words
-from core.inference.prediction import Prediction
+from core.inference.prediction import UNSURE_BELOW, Prediction
 from core.learning import model as models
 
 
@@ -60,10 +60,11 @@ def in_words(answer: Prediction) -> str:
     order = np.argsort(-answer.spectrum)
     shares = [(answer.genres[i], float(answer.spectrum[i])) for i in order]
     (first, most), *others = shares
+    if most < UNSURE_BELOW:
+        return f"No clear genre; nearest to **{ui.plain(first)}** and **{ui.plain(others[0][0])}**"
     with_ = [genre for genre, share in others if share >= 0.15]
     also = f", with some {ui.plain(' and '.join(with_))}" if with_ else ""
-    degree = "Almost all" if most >= 0.85 else "Mostly" if most >= 0.5 else "A bit of"
-    return f"{degree} **{ui.plain(first)}**{also}"
+    return f"{'Almost all' if most >= 0.85 else 'Mostly'} **{ui.plain(first)}**{also}"
 
 
 def show(name: str, data: bytes, entry: models.Entry) -> None:
@@ -75,7 +76,7 @@ def show(name: str, data: bytes, entry: models.Entry) -> None:
             st.markdown(f"### {in_words(answer)}")
             for doubt in answer.doubts:
                 st.warning(f"Not sure. {ui.plain(doubt)}", icon=":material/help:")
-            st.audio(data, format=ui.sound_format(name))
+            ui.upload_player(name, data)
             left, right = st.columns([2, 3])
             left.altair_chart(charts.genre_bars(answer.spectrum, answer.genres))
             right.altair_chart(
@@ -101,10 +102,12 @@ with left:
 with right:
     manage(chosen)
     undo_delete()
-dropped = st.file_uploader(
-    "Songs", sorted(suffix[1:] for suffix in SUFFIXES), accept_multiple_files=True, label_visibility="collapsed"
+st.file_uploader(
+    "Drop songs here",
+    sorted(suffix[1:] for suffix in SUFFIXES),
+    accept_multiple_files=True,
+    key=state.UPLOADER,
+    on_change=state.keep_uploads,
 )
-if dropped:
-    state.put(state.UPLOADS, [(file.name, file.getvalue()) for file in dropped])
 for name, data in state.get(state.UPLOADS) or []:
     show(name, data, chosen)

@@ -18,7 +18,7 @@ FLOORS = [
     ["core.jobs.kinds", "core.jobs.worker", "core.doctor"],
     ["core.cli", "core.__main__"],
     ["app"],
-    ["app.main", "app.navigation", "pages"],
+    ["app.main", "pages"],
 ]
 """Low to high: a file belongs to the longest name here that begins its own."""
 
@@ -191,7 +191,7 @@ def _sql(tree: ast.Module) -> Iterator[str]:
                 yield text
         elif isinstance(node, ast.Constant | ast.JoinedStr) and (text := _text(node)):
             words = text.split()
-            if len(words) > 3 and words[0] in ("SELECT", "INSERT", "UPDATE", "DELETE"):
+            if len(words) > 2 and words[0] in ("SELECT", "INSERT", "UPDATE", "DELETE"):
                 yield text
 
 

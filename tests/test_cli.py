@@ -1,165 +1,352 @@
-"""The commands, as a script calls them: one JSON document, and exit codes that can be relied on."""
+"""The commands, as a script meets them: one JSON document, exit codes, and every field that was promised."""
 
 import json
-import math
+import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from typer.testing import CliRunner
+from filelock import FileLock
+from typer.testing import CliRunner, Result
 
 from core.cli import app
-from tests.sounds import hiss, write_sound
+from core.database import Database
+from core.jobs import kinds
+from core.jobs.worker import lock_of, open_queue
+from core.settings import Settings
+from tests.sounds import drone, write_library, write_sound
 
 PROJECT = Path(__file__).resolve().parents[1]
 COMMANDS = ["import", "preprocess", "train", "evaluate", "predict", "status", "doctor", "worker"]
 
 
-def call(*arguments: str | Path) -> tuple[int, Any, str]:
-    """(exit code, the JSON on standard output, standard error) of a command in a process of its own."""
+@dataclass
+class Answer:
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """Standard output: exactly one JSON document."""
+        return json.loads(self.out)
+
+
+def run(*arguments: object, home: Path) -> Answer:
+    """A command in a process of its own, as people run it."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GENRESCOPE_")}
     done = subprocess.run(
-        [sys.executable, "-m", "core", *map(str, arguments), "--json"],
+        [sys.executable, "-m", "core", *map(str, arguments), "--home", home, "--json"],
         cwd=PROJECT,
+        env=environment | {"OMP_NUM_THREADS": "1", "GENRESCOPE_PROCESSES": "2", "GENRESCOPE_LEASE_S": "2"},
         capture_output=True,
         text=True,
-        check=False,
+        timeout=300,
     )
-    return done.returncode, json.loads(done.stdout), done.stderr
+    return Answer(done.returncode, done.stdout, done.stderr)
+
+
+def invoke(*arguments: object) -> Result:
+    """A command in this process: quicker, where nothing long is done."""
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+# -- the journey -------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Journey:
+    """Where a journey led from, and the answer of each of its steps."""
+
+    songs: Path
+    home: Path
+    answers: dict[str, Answer]
+
+    def __getitem__(self, step: str) -> Any:
+        return self.answers[step].document
+
+
+@pytest.fixture(scope="module")
+def journey(tmp_path_factory: pytest.TempPathFactory) -> Journey:
+    """Import, preprocess, train, evaluate and predict, each a command. Done once, however many test processes ask."""
+    everyone = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        everyone = everyone.parent
+    folder = everyone / "journey"
+    with FileLock(everyone / "journey.lock"):
+        if not (folder / "answers.json").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            answers = travel(write_library(folder / "songs"), folder / "home")
+            (folder / "answers.json").write_text(json.dumps({step: vars(answer) for step, answer in answers.items()}))
+    told = json.loads((folder / "answers.json").read_text())
+    return Journey(folder / "songs", folder / "home", {step: Answer(**answer) for step, answer in told.items()})
+
+
+def travel(songs: Path, home: Path) -> dict[str, Answer]:
+    (songs / "hiss" / "broken.mp3").write_text("no sound")
+    shutil.copy(next((songs / "drone").glob("*.flac")), songs / "drone" / "again.flac")
+    held_out = songs.parent / "held out.txt"
+    held_out.write_text("Drone Artist 0\nDrone Artist 1\n\nHiss Artist 0\nHiss Artist 1\n", encoding="utf-8")
+    other = songs.parent / "other"
+    for number, genre in enumerate(("drone", "hiss", "polka")):
+        write_sound(other / genre / f"{number}.wav", drone(np.random.default_rng(number), 4.0))
+    half_a_second = write_sound(songs.parent / "half a second.wav", drone(np.random.default_rng(9), 0.5))
+    bad = songs.parent / "bad.mp3"
+    bad.write_text("no sound")
+    song = next((songs / "drone").glob("*.mp3"))
+    return {
+        "import": run("import", songs, "--genre-from", "folder", home=home),
+        "preprocess": run("preprocess", home=home),
+        "train": run("train", "--name", "m", "--steps", 4, "--holdout-artists", held_out, home=home),
+        "evaluate": run("evaluate", "m", home=home),
+        "evaluate a folder": run("evaluate", "m", "--folder", other, "--genre-from", "folder", home=home),
+        "predict": run("predict", song, bad, half_a_second, "--model", "m", home=home),
+    }
+
+
+def test_import(journey: Journey) -> None:
+    assert journey.answers["import"].code == 1, "one file failed"
+    told = journey["import"]
+    assert set(told) == {"imported", "already_known", "duplicates", "probable_duplicates", "failed"}
+    assert (told["imported"], told["already_known"], told["duplicates"]) == (24, 0, 1)
+    assert told["probable_duplicates"] == []
+    [failed] = told["failed"]
+    assert failed["path"] == str(journey.songs / "hiss" / "broken.mp3") and failed["reason"]
+
+
+def test_preprocess(journey: Journey) -> None:
+    assert journey.answers["preprocess"].code == 0
+    told = journey["preprocess"]
+    assert set(told) == {"done", "skipped", "failed", "seconds", "audio_seconds"}
+    assert (told["done"], told["skipped"], told["failed"]) == (24, 0, [])
+    assert told["seconds"] > 0 and told["audio_seconds"] == pytest.approx(24 * 6, rel=0.02)
+
+
+def assert_evaluation(told: dict[str, Any]) -> None:
+    assert {"songs", "accuracy", "interval_95", "macro_f1", "genres", "confusion", "skipped"} <= set(told)
+    low, high = told["interval_95"]
+    assert 0 <= low <= told["accuracy"] <= high <= 1 and 0 <= told["macro_f1"] <= 1
+    n = len(told["genres"])
+    assert [len(row) for row in told["confusion"]] == [n] * n
+    assert sum(map(sum, told["confusion"])) == told["songs"]
+    assert sum(told["confusion"][i][i] for i in range(n)) == pytest.approx(told["accuracy"] * told["songs"])
+
+
+def test_train(journey: Journey) -> None:
+    assert journey.answers["train"].code == 0
+    told = journey["train"]
+    assert {"name", "epochs", "steps", "seconds", "crops_per_second", "test"} <= set(told)
+    assert (told["name"], told["steps"]) == ("m", 4) and told["epochs"] >= 1
+    assert told["seconds"] > 0 and told["crops_per_second"] > 0
+    assert_evaluation(told["test"])
+    assert (told["test"]["songs"], told["test"]["genres"]) == (8, ["drone", "hiss"])
+
+
+def test_evaluate(journey: Journey) -> None:
+    assert journey.answers["evaluate"].code == 0
+    assert journey["evaluate"] == journey["train"]["test"]
+
+
+def test_evaluate_a_folder(journey: Journey) -> None:
+    assert journey.answers["evaluate a folder"].code == 0
+    told = journey["evaluate a folder"]
+    assert_evaluation(told)
+    assert told["songs"] == 2 and [Path(file["path"]).parent.name for file in told["skipped"]] == ["polka"]
+    assert "polka" in told["skipped"][0]["reason"]
+
+
+def test_predict_answers_each_file_whatever_the_others_are(journey: Journey) -> None:
+    assert journey.answers["predict"].code == 1, "one file failed"
+    song, bad, short = journey["predict"]
+    for row in (song, bad, short):
+        assert {"file", "duration_s", "spectrum", "top", "unsure", "over_time", "error"} <= set(row)
+    assert song["error"] is None and song["duration_s"] == pytest.approx(6, abs=0.1)
+    assert list(song["spectrum"]) == ["drone", "hiss"] and sum(song["spectrum"].values()) == pytest.approx(1, abs=1e-5)
+    assert song["top"] == max(song["spectrum"], key=song["spectrum"].get)
+    course = song["over_time"]
+    assert course["starts_s"][0] == 0 and course["starts_s"] == sorted(course["starts_s"])
+    assert {len(rows) for rows in course["spectrum"].values()} == {len(course["starts_s"])}
+    assert "not a sound file" in bad["error"] and bad["spectrum"] is None and bad["file"].endswith("bad.mp3")
+    assert short["error"] is None and short["unsure"] is True and short["duration_s"] == 0.5
+
+
+def test_a_taken_name_is_refused(journey: Journey) -> None:
+    again = invoke("train", "--name", "m", "--steps", 4, "--home", journey.home, "--json")
+    told = json.loads(again.stdout)
+    assert again.exit_code == 1 and set(told) == {"error"} and "'m' already" in told["error"]
+
+
+def test_status(journey: Journey) -> None:
+    status = invoke("status", "--home", journey.home, "--json")
+    told = json.loads(status.stdout)
+    assert status.exit_code == 0
+    assert told["home"] == str(journey.home)
+    assert (told["tracks"], told["labelled"], told["genres"], told["artists"]) == (24, 24, 2, 12)
+    assert (told["ready"], told["failed"], told["jobs"]) == (24, 0, [])
+    assert told["runs"] == [{"name": "m", "state": "finished", "epochs": journey["train"]["epochs"]}]
+    assert "m" in told["models"]
+
+
+@pytest.fixture
+def copy(journey: Journey, tmp_path: Path) -> Path:
+    """The workspace the journey made, to change."""
+    return Path(shutil.copytree(journey.home, tmp_path / "home"))
+
+
+def test_doing_it_again_changes_nothing(journey: Journey, copy: Path) -> None:
+    again = invoke("import", journey.songs, "--genre-from", "folder", "--home", copy, "--json")
+    told = json.loads(again.stdout)
+    assert (told["imported"], told["already_known"], told["duplicates"], again.exit_code) == (0, 24, 1, 1)
+    done = json.loads(invoke("preprocess", "--home", copy, "--json").stdout)
+    assert (done["done"], done["skipped"]) == (0, 24)
+
+
+def test_people_are_told_in_words(journey: Journey, copy: Path) -> None:
+    imported = invoke("import", journey.songs, "--genre-from", "folder", "--home", copy)
+    assert "0 new, 24 known already, 1 the same file again" in imported.stdout
+    assert "broken.mp3" in imported.stderr and "broken.mp3" not in imported.stdout
+    assert "run m: finished" in invoke("status", "--home", copy).stdout
+    evaluated = invoke("evaluate", "m", "--home", copy)
+    assert "8 songs:" in evaluated.stdout and "95 % interval" in evaluated.stdout and evaluated.exit_code == 0
+    song = next((journey.songs / "drone").glob("*.mp3"))
+    predicted = invoke("predict", song, "--model", "m", "--home", copy)
+    assert predicted.stdout.startswith(f"{song}: ") and "%" in predicted.stdout
+
+
+def test_a_worker_does_what_waits(journey: Journey, copy: Path) -> None:
+    settings = Settings(home=copy)
+    queue = open_queue(settings, Database(settings.database))
+    job = kinds.submit_evaluate(queue, "m")
+    told = run("worker", "--until-empty", home=copy)
+    assert (told.code, told.document["worked"]) == (0, True)
+    result = queue.get(job.id).result
+    assert queue.get(job.id).state == "done" and result and result == journey["evaluate"]
+    with lock_of(settings):
+        busy = json.loads(invoke("worker", "--until-empty", "--home", copy, "--json").stdout)
+    assert busy["worked"] is False and "Another worker" in busy["message"]
+
+
+def test_the_same_command_goes_on_after_control_c(journey: Journey, copy: Path, monkeypatch) -> None:
+    from core.learning.training import Trainer
+
+    arguments = ("train", "--name", "n", "--steps", 3, "--home", copy, "--json")
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "run_epoch", interrupted)
+        stopped = invoke(*arguments)
+    assert stopped.exit_code == 1 and "goes on from here" in json.loads(stopped.stdout)["error"]
+    assert {"name": "n", "state": "stopped", "epochs": 0} in json.loads(
+        invoke("status", "--home", copy, "--json").stdout
+    )["runs"]
+    again = invoke(*arguments)
+    assert again.exit_code == 0 and json.loads(again.stdout)["steps"] == 3
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+# -- help, errors, usage -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_home_and_json(command: str) -> None:
-    told = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"})
+def test_every_command_has_help_and_the_common_options(command: str) -> None:
+    told = invoke(command, "--help")
     assert told.exit_code == 0
-    assert "--home" in told.output
-    assert "--json" in told.output
+    for option in ("--help", "--home", "--json"):
+        assert option in told.stdout
+
+
+def test_there_are_no_other_commands() -> None:
+    assert {command.name or command.callback.__name__ for command in app.registered_commands} == set(COMMANDS)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+def errors(tmp_path: Path) -> Iterator[tuple[tuple[object, ...], str]]:
+    latin = tmp_path / "latin.txt"
+    latin.write_bytes("Björk\n".encode("latin-1"))
+    yield ("import", tmp_path / "nowhere", "--genre-from", "folder"), "is not a folder"
+    yield ("import", tmp_path, "--genre-from", "csv", "--csv", tmp_path / "no.csv"), "no.csv"
+    yield ("train", "--name", "m"), "Import songs"
+    yield ("train", "--name", "../m"), "cannot be a model's name"
+    yield ("train", "--name", "m", "--holdout-artists", latin), "UTF-8"
+    yield ("train", "--name", "m", "--holdout-artists", tmp_path / "nobody.txt"), "cannot be read"
+    yield ("evaluate", "m"), "no model named 'm'"
+    yield ("evaluate", "m", "--folder", tmp_path / "nowhere"), "is not a folder"
+    yield ("predict", "a.mp3", "--model", "m"), "no model named 'm'"
+
+
+def test_an_error_is_one_json_document_with_a_sentence(home: Path, tmp_path: Path) -> None:
+    for arguments, sentence in errors(tmp_path):
+        told = invoke(*arguments, "--home", home, "--json")
+        assert told.exit_code == 1, arguments
+        document = json.loads(told.stdout)
+        assert set(document) == {"error"} and sentence in document["error"], arguments
+        for_people = invoke(*arguments, "--home", home)
+        assert (for_people.exit_code, for_people.stdout) == (1, ""), arguments
+        assert sentence in for_people.stderr.replace("\n", " "), arguments
+
+
+def test_an_unexpected_error_is_one_json_document_too(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.doctor.examine", lambda settings: 1 // 0)
+    told = invoke("doctor", "--home", home, "--json")
+    assert told.exit_code == 1 and "ZeroDivisionError" in json.loads(told.stdout)["error"]
+    assert "Traceback" in told.stderr
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
-        ["no-such-command"],
-        ["import"],
-        ["import", ".", "--genre-from", "nowhere"],
-        ["import", ".", "--genre-from", "csv"],
-        ["import", ".", "--genre-from", "folder", "--csv", "x.csv"],
-        ["train"],
-        ["train", "--name", "x", "--steps", "0"],
-        ["train", "--name", "x", "--steps", "5", "--epochs", "5"],
-        ["train", "--name", "x", "--network", "huge"],
-        ["predict"],
-        ["evaluate", "x", "--genre-from", "tag"],
-        ["status", "--colour"],
+        ("sing",),
+        ("import",),
+        ("import", "."),
+        ("import", ".", "--genre-from", "stars"),
+        ("import", ".", "--genre-from", "csv"),
+        ("import", ".", "--genre-from", "folder", "--csv", "a.csv"),
+        ("preprocess", "--what"),
+        ("train",),
+        ("train", "--name", "m", "--steps", 0),
+        ("train", "--name", "m", "--steps", "many"),
+        ("train", "--name", "m", "--steps", 2, "--epochs", 2),
+        ("train", "--name", "m", "--epochs", 10_001),
+        ("train", "--name", "m", "--max-minutes", -1),
+        ("train", "--name", "m", "--seed", -1),
+        ("train", "--name", "m", "--seed", 2**32),
+        ("train", "--name", "m", "--network", "huge"),
+        ("evaluate",),
+        ("evaluate", "m", "--genre-from", "tag"),
+        ("predict",),
     ],
+    ids=lambda arguments: " ".join(map(str, arguments)),
 )
-def test_wrong_usage_is_2(arguments: list[str], tmp_path: Path) -> None:
-    if arguments[1:]:
-        arguments = [*arguments, "--home", str(tmp_path)]
-    assert CliRunner().invoke(app, arguments).exit_code == 2
+def test_wrong_usage_is_told_on_standard_error(home: Path, arguments: tuple[object, ...]) -> None:
+    told = invoke(*arguments, "--home", home, "--json")
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert told.stderr
 
 
-@pytest.mark.parametrize(
-    ("arguments", "why"),
-    [
-        (["import", "/no/such/folder", "--genre-from", "folder"], "not a folder"),
-        (["train", "--name", "x"], "Import songs"),
-        (["train", "--name", "../x"], "cannot be a model's name"),
-        (["train", "--name", "x", "--holdout-artists", "/no/such/file"], "list of artists"),
-        (["evaluate", "nothing"], "There is no model named"),
-        (["predict", "x.mp3"], "There is no model yet"),
-        (["predict", "x.mp3", "--model", "../../etc"], "There is no model named"),
-    ],
-)
-def test_a_command_that_fails_says_why_in_json_and_is_1(
-    arguments: list[str], why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("core.settings.PROJECT", tmp_path)
-    done = CliRunner().invoke(app, [*arguments, "--home", str(tmp_path), "--json"])
-    assert done.exit_code == 1
-    assert why in json.loads(done.stdout)["error"]
+def test_doctor(home: Path) -> None:
+    told = run("doctor", home=home)
+    assert told.code == (0 if told.document["ok"] else 1)
+    checks = {check["name"]: check for check in told.document["checks"]}
+    assert {"Python", "torch", "torchaudio", "decoder", "yt-dlp", "database", "free disk"} <= set(checks)
+    for check in checks.values():
+        assert set(check) == {"name", "ok", "needed", "found", "remedy"}
+        assert check["ok"] or check["remedy"]
 
 
-def test_the_whole_way(songs_folder: Path, tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    at = ("--home", home)
-
-    code, imported, _ = call("import", songs_folder, "--genre-from", "folder", *at)
-    assert code == 0
-    assert imported == {"imported": 24, "already_known": 0, "duplicates": 0, "probable_duplicates": [], "failed": []}
-    bad = tmp_path / "more" / "hiss"
-    bad.mkdir(parents=True)
-    (bad / "broken.mp3").write_text("not a song")
-    code, imported, _ = call("import", bad.parent, "--genre-from", "folder", *at)
-    assert code == 1
-    assert imported["imported"] == 0
-    assert [Path(item["path"]).name for item in imported["failed"]] == ["broken.mp3"]
-    assert imported["failed"][0]["reason"]
-
-    code, made, told = call("preprocess", *at)
-    assert (code, made["done"], made["skipped"], made["failed"]) == (0, 24, 0, [])
-    assert made["seconds"] > 0
-    assert made["audio_seconds"] == pytest.approx(24 * 6, rel=0.03)
-    assert "Traceback" not in told
-    assert call("preprocess", *at)[1]["skipped"] == 24
-
-    held_out = tmp_path / "artists.txt"
-    held_out.write_text("Drone Artist 0\nhiss artist 0\n")
-    code, trained, _ = call("train", "--name", "First", "--steps", 6, "--holdout-artists", held_out, *at)
-    assert code == 0
-    assert {"name", "epochs", "steps", "seconds", "crops_per_second", "test"} <= set(trained)
-    assert (trained["name"], trained["steps"]) == ("First", 6)
-    assert trained["test"]["songs"] == 4
-    code, again, _ = call("train", "--name", "First", "--steps", 6, *at)
-    assert code == 1
-    assert "already" in again["error"]
-
-    code, report, _ = call("evaluate", "First", *at)
-    assert code == 0
-    assert {name: report[name] for name in trained["test"]} == trained["test"]
-    code, report, _ = call("evaluate", "First", "--folder", songs_folder, "--genre-from", "folder", *at)
-    assert code == 0
-    assert report["songs"] == 24
-    assert sum(map(sum, report["confusion"])) == 24
-    assert report["interval_95"][0] <= report["accuracy"] <= report["interval_95"][1]
-    assert report["genres"] == ["drone", "hiss"]
-    assert {"macro_f1", "skipped"} <= set(report)
-
-    song = next((songs_folder / "hiss").glob("*.mp3"))
-    code, (good, broken, gone), _ = call("predict", song, bad / "broken.mp3", "no-such.mp3", "--model", "First", *at)
-    assert code == 1
-    assert good["error"] is None
-    assert good["file"] == str(song)
-    assert math.isclose(sum(good["spectrum"].values()), 1, abs_tol=1e-5)
-    assert good["top"] == max(good["spectrum"], key=good["spectrum"].get)
-    assert isinstance(good["unsure"], bool)
-    assert good["duration_s"] == pytest.approx(6, abs=0.1)
-    assert {len(course) for course in good["over_time"]["spectrum"].values()} == {len(good["over_time"]["starts_s"])}
-    assert "not a sound file" in broken["error"]
-    assert "cannot be read" in gone["error"]
-    code, (short,), _ = call("predict", write_sound(tmp_path / "short.wav", short_sound()), *at)  # the newest model
-    assert (code, short["unsure"]) == (0, True)
-
-    code, status, _ = call("status", *at)
-    assert code == 0
-    assert (status["tracks"], status["genres"], status["ready"], status["jobs"]) == (24, 2, 24, [])
-    assert "First" in status["models"]
-    code, worked, _ = call("worker", "--until-empty", *at)
-    assert (code, worked["worked"]) == (0, True)
-
-
-def short_sound() -> Any:
-    import numpy as np
-
-    return hiss(np.random.default_rng(0), 0.5)
-
-
-def test_doctor_tells_in_words_and_in_json(tmp_path: Path) -> None:
-    code, told, _ = call("doctor", "--home", tmp_path)
-    assert code == 0
-    assert told["ok"] is True
-    assert {"name", "ok", "needed", "found", "remedy"} == set(told["checks"][0])
-    words = CliRunner().invoke(app, ["doctor", "--home", str(tmp_path)])
-    assert "torchaudio" in words.output
+def test_without_a_home_the_environment_says_where(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENRESCOPE_HOME", str(home))
+    assert json.loads(invoke("status", "--json").stdout)["home"] == str(home)
+    assert (home / "data" / "library.db").exists()

@@ -142,8 +142,8 @@ def train(
     """Train the run `name` to its end and publish its model; goes on where an earlier call was cut off.
 
     `check` may raise to stop, between steps; `on_progress(steps done, steps, message, seconds left)` follows.
-    Returns `name`, `epochs`, `steps`, `seconds`, `crops_per_second`, and `test` as `evaluate_songs` (the songs of the
-    test side).
+    Returns `name`, `epochs`, `steps` (done), `planned_steps` (more, if it stopped early), `seconds`, `crops_per_second`,
+    `best_epoch`, and `test` as `evaluate_songs` (the songs of the test side).
     """
     check_name_free(runs, settings, name, recipe, request)
     spectrogram = spectrogram or SpectrogramRecipe()
@@ -210,6 +210,7 @@ def _publish(trainer: "Trainer", run: Run, settings: Settings, check: Callable[[
         "name": run.name,
         "epochs": progress.epoch,
         "steps": progress.step,
+        "planned_steps": plan.steps,
         "seconds": round(progress.seconds, 1),
         "crops_per_second": round(progress.crops / max(progress.training_s, 1e-9), 1),
         "best_epoch": progress.best_epoch,

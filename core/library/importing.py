@@ -62,7 +62,7 @@ def preview(
     directory: Path,
     *,
     csv_file: Path | None = None,
-    limit: int = 300,
+    limit: int = 500,
     on_progress: Callable[[float], None] | None = None,
 ) -> tuple[list[PreviewRow], int]:
     """(what at most `limit` files, spread evenly, would be taken as; number of files in all). Changes nothing."""

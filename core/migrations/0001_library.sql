@@ -127,6 +127,7 @@ CREATE TABLE jobs (
     state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed', 'stopped')),
     done INTEGER NOT NULL DEFAULT 0,
     total INTEGER,
+    least_left INTEGER,                   -- the least ever left to do: only less than that is progress
     seconds_left REAL,
     message TEXT NOT NULL DEFAULT '',
     worker TEXT,

@@ -1,160 +1,212 @@
-"""A worker killed with -9 at random moments: nothing lost, nothing half-written, and the same final numbers.
+"""A worker killed with -9 at random moments: nothing is lost, nothing is half-written, the numbers are the same.
 
-GENRESCOPE_TEST_KILLS says how often (3; ten for a thorough look).
+`GENRESCOPE_TEST_KILLS` says how often (3 unless told); every moment comes from a seed.
 """
 
-import contextlib
-import dataclasses
+import hashlib
 import os
-import random
 import shutil
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
 from core.database import Database
-from core.jobs import kinds, worker
+from core.jobs import kinds
 from core.jobs.queue import Job, Queue
-from core.learning.model import read_card
-from core.learning.training import Request
+from core.jobs.worker import open_queue, run_here
+from core.learning import model
 from core.library.runs import Epoch, Runs
 from core.library.store import Library
 from core.recipes import SpectrogramRecipe, TrainingRecipe
 from core.settings import Settings
-from tests.sounds import write_library, write_sound
+from tests.sounds import tone, write_sound
 
-KILLS = int(os.environ.get("GENRESCOPE_TEST_KILLS", "3"))
-PATIENCE_S = 120
-TIMES = ("seconds", "seconds_left", "crops_per_second")
 PROJECT = Path(__file__).resolve().parents[2]
+KILLS = int(os.environ.get("GENRESCOPE_TEST_KILLS", "3"))
+SONGS, EPOCHS = 60, 40
+LAST = 0.8
+"""Kills come before this share of the work is done: the job must still be running."""
 
 
-@contextlib.contextmanager
-def running_worker(home: Path) -> Iterator[subprocess.Popen[bytes]]:
-    environment = {**os.environ, "GENRESCOPE_LEASE_S": "1", "GENRESCOPE_PROCESSES": "2"}
-    command = [sys.executable, "-m", "core", "worker", "--until-empty", "--home", str(home)]
-    process = subprocess.Popen(command, cwd=PROJECT, env=environment, stderr=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-def wait(condition: object, queue: Queue, job_id: int) -> Job:
-    """The job, once `condition(job)` holds or it has ended."""
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        job = queue.get(job_id)
-        if condition(job) or not job.unfinished:  # type: ignore[operator]
-            return job
+def until(condition: Callable[[], object], *, within_s: float = 120.0) -> bool:
+    """Poll `condition` often until it holds; False if it does not in time."""
+    end = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > end:
+            return False
         time.sleep(0.01)
-    raise TimeoutError(queue.get(job_id))
+    return True
 
 
-def kill_repeatedly(settings: Settings, queue: Queue, job: Job, *, seed: int) -> int:
-    """Kill the worker of `job` KILLS times while it works on it, then let one finish; returns how often it was hit."""
-    chance = random.Random(seed)
-    hits = 0
-    for number in range(KILLS):
-        with running_worker(settings.home) as process:
-            claimed = wait(lambda job: job_is_of(settings, job, process.pid), queue, job.id)
-            if number % 2:  # a moment after it has got somewhere; else a moment after it began, whatever it does
-                wait(
-                    lambda job, before=claimed: (job.done, job.message) != (before.done, before.message), queue, job.id
-                )
-            time.sleep(chance.uniform(0, 0.4 if number % 2 else 3.0))
-            process.kill()
-            process.wait()
-        if not queue.get(job.id).unfinished:
-            break
-        hits += 1
-    with running_worker(settings.home) as process:
-        ended = wait(lambda job: False, queue, job.id)
-        assert ended.state == "done", ended.message
-        assert process.wait(PATIENCE_S) == 0
-    return hits
+def start_worker(settings: Settings) -> subprocess.Popen[bytes]:
+    """A real worker, with one process and one thread, and a lease that soon runs out."""
+    settings.logs.mkdir(parents=True, exist_ok=True)
+    surroundings = {"GENRESCOPE_LEASE_S": "1", "GENRESCOPE_PROCESSES": "1", "OMP_NUM_THREADS": "1"}
+    with (settings.logs / "worker.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "core", "worker", "--until-empty", "--home", settings.home],
+            cwd=PROJECT,
+            env={**os.environ, **surroundings},
+            stdout=log,
+            stderr=log,
+        )
 
 
-def job_is_of(settings: Settings, job: Job, process_id: int) -> bool:
-    with contextlib.closing(sqlite3.connect(settings.database)) as db:
-        worker_name = db.execute("SELECT worker FROM jobs WHERE id = ?", (job.id,)).fetchone()[0] or ""
-    return job.state == "running" and f":{process_id}:" in worker_name
+def work_undisturbed(settings: Settings) -> None:
+    worker = start_worker(settings)
+    try:
+        assert worker.wait(timeout=240) == 0, (settings.logs / "worker.log").read_text()[-3000:]
+    finally:
+        worker.kill()
+        worker.wait()
 
 
-def assert_sound(settings: Settings) -> None:
-    """The database is consistent, and every file in the workspace whole."""
-    with contextlib.closing(sqlite3.connect(settings.database)) as db:
-        assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+def state_and_worker(settings: Settings, job: Job) -> tuple[str, str]:
+    with closing(sqlite3.connect(settings.database)) as db:
+        state, worker = db.execute("SELECT state, worker FROM jobs WHERE id = ?", (job.id,)).fetchone()
+    return state, worker or ""
+
+
+def kill_again_and_again(
+    settings: Settings, job: Job, progress: Callable[[], int], total: int, rng: np.random.Generator
+) -> None:
+    """Start workers and kill each in the midst of `job`: some soon after they took it, some when they got further."""
+    for kill in range(KILLS):
+        worker = start_worker(settings)
+
+        def is_ours(pid: int = worker.pid) -> bool:
+            return f":{pid}:" in state_and_worker(settings, job)[1]
+
+        try:
+            assert until(lambda: is_ours() or worker.poll() is not None)  # noqa: B023
+            begun_at = progress()
+            room = max(1, (int(LAST * total) - begun_at) // (KILLS - kill))
+            goal = begun_at + int(rng.integers(1, room + 1)) if kill % 3 else begun_at
+            assert until(lambda: progress() >= goal or worker.poll() is not None)  # noqa: B023
+            time.sleep(rng.uniform(0, 0.1 if goal > begun_at else 1.0))
+        finally:
+            alive = worker.poll() is None
+            worker.kill()
+            worker.wait()
+        assert alive, (settings.logs / "worker.log").read_text()[-3000:]
+        assert state_and_worker(settings, job)[0] == "running" and is_ours(), "the kill came in the midst of the job"
+
+
+def assert_sound(database: Database) -> None:
+    with database.read() as db:
+        assert db.execute("PRAGMA integrity_check").fetchall()[0][0] == "ok"
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []
-    for path in settings.spectrograms.rglob("*.npy"):
-        if not path.name.startswith(".partial-"):
-            assert np.load(path, allow_pickle=False).dtype == np.uint8
 
 
-def files_under(folder: Path) -> dict[str, bytes]:
+def files_below(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file, by its path; what a killed process left of a file it was writing is not one."""
     return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*.npy"))
-        if not path.name.startswith(".partial-")
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.startswith(".partial-")
     }
 
 
-def open_home(home: Path) -> tuple[Settings, Database, Queue]:
-    settings = Settings(home=home, processes=2, lease_s=1.0)
+def rows(database: Database, columns: str, table: str) -> list[tuple[Any, ...]]:
+    with database.read() as db:
+        return [tuple(row) for row in db.execute(f"SELECT {columns} FROM {table} ORDER BY 1")]
+
+
+def imported(settings: Settings, songs: Path) -> tuple[Database, Queue]:
     database = Database(settings.database)
-    return settings, database, worker.open_queue(settings, database)
+    queue = open_queue(settings, database)
+    run_here(settings, database, kinds.submit_import(queue, songs, "folder"))
+    return database, queue
 
 
-def test_preprocessing(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
-    rng = np.random.default_rng(0)
-    for number in range(40):
-        write_sound(tmp_path / "songs" / "noise" / f"{number}.flac", 0.1 * rng.standard_normal(48_000 * 40))
-    undisturbed, database, queue = open_home(tmp_path / "undisturbed")
-    worker.run_here(undisturbed, database, kinds.submit_import(queue, tmp_path / "songs", "folder"))
-    shutil.copytree(tmp_path / "undisturbed", tmp_path / "killed")
-    worker.run_here(undisturbed, database, kinds.submit_preprocess(queue))
-
-    killed, database, queue = open_home(tmp_path / "killed")
-    job = kinds.submit_preprocess(queue)
-    hits = kill_repeatedly(killed, queue, job, seed=KILLS)
-    record_property("kills", hits)
-    assert hits >= min(KILLS, 2)
-    result = queue.get(job.id).result
-    assert result
-    assert (result["done"], result["skipped"], result["failed"]) == (40, 0, [])
-    assert_sound(killed)
-    assert files_under(killed.spectrograms) == files_under(undisturbed.spectrograms)
-    assert {track.state for track in Library(database).tracks(SpectrogramRecipe().fingerprint)} == {"ready"}
+# -- preprocessing -----------------------------------------------------------------------------------------------------
 
 
-def test_training(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
-    songs = write_library(tmp_path / "songs")
-    undisturbed, database, queue = open_home(tmp_path / "undisturbed")
-    worker.run_here(undisturbed, database, kinds.submit_import(queue, songs, "folder"))
-    worker.run_here(undisturbed, database, kinds.submit_preprocess(queue))
-    shutil.copytree(tmp_path / "undisturbed", tmp_path / "killed")
-    recipe, request = TrainingRecipe(epochs=12 + 2 * KILLS, patience=1000), Request().as_json()
+@pytest.fixture
+def long_songs(tmp_path: Path) -> Path:
+    """Songs that take some seconds in all to be made into spectrograms."""
+    noise = 0.1 * np.random.default_rng(0).standard_normal(40 * 16_000)
+    for number in range(SONGS):
+        y = noise + tone(200 + 20 * number, 40.0, sample_rate=16_000, amplitude=0.3)
+        write_sound(tmp_path / "songs" / "drone" / f"A{number} - B.wav", y, sample_rate=16_000)
+    return tmp_path / "songs"
 
-    def outcome(settings: Settings, database: Database) -> tuple[list[Epoch], dict[str, object], str]:
-        run = Runs(database).get("run")
-        assert run.result
-        epochs = [dataclasses.replace(epoch, **dict.fromkeys(TIMES, 0.0)) for epoch in Runs(database).epochs(run)]
-        return epochs, run.result["test"], read_card(settings.models / "run").weights_sha256
 
-    worker.run_here(undisturbed, database, kinds.submit_train(queue, "run", recipe, request))
-    expected = outcome(undisturbed, database)
+def test_preprocessing_survives(long_songs: Path, tmp_path: Path) -> None:
+    calm, killed = Settings(home=tmp_path / "calm"), Settings(home=tmp_path / "killed")
+    imported(calm, long_songs)
+    shutil.copytree(calm.home, killed.home)
+    results = {}
+    for settings in (calm, killed):
+        database = Database(settings.database)
+        queue = open_queue(settings, database)
+        job = kinds.submit_preprocess(queue)
+        if settings is killed:
 
-    killed, database, queue = open_home(tmp_path / "killed")
-    job = kinds.submit_train(queue, "run", recipe, request)
-    hits = kill_repeatedly(killed, queue, job, seed=KILLS)
-    record_property("kills", hits)
-    assert hits >= min(KILLS, 2)
-    assert_sound(killed)
-    assert outcome(killed, database) == expected
-    assert not killed.runs.exists() or list(killed.runs.iterdir()) == []
+            def made() -> int:
+                return sum(1 for path in killed.spectrograms.rglob("*.npy") if not path.name.startswith("."))
+
+            kill_again_and_again(settings, job, made, SONGS, np.random.default_rng(1))
+        work_undisturbed(settings)
+        assert_sound(database)
+        told = queue.get(job.id)
+        assert told.state == "done" and told.result, told.message
+        results[settings.home.name] = {name: value for name, value in told.result.items() if name != "seconds"}
+    assert results["killed"] == results["calm"]
+    assert (results["calm"]["done"], results["calm"]["failed"]) == (SONGS, [])
+    assert files_below(killed.spectrograms) == files_below(calm.spectrograms)
+    assert len(files_below(calm.spectrograms)) == SONGS
+    one, other = Database(calm.database), Database(killed.database)
+    for columns, table in (
+        ("audio_id, fingerprint, state, reason, n_frames, band_mean, band_std", "spectrograms"),
+        ("sha256, state, reason, duration_s", "audio_files"),
+        ("id, title, artist, duration_s", "tracks"),
+    ):
+        assert rows(one, columns, table) == rows(other, columns, table)
+    fingerprint = SpectrogramRecipe().fingerprint
+    assert {track.state for track in Library(other).tracks(fingerprint)} == {"ready"}
+
+
+# -- training ----------------------------------------------------------------------------------------------------------
+
+
+def test_training_survives(songs_folder: Path, tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "workspace", processes=1)
+    database, queue = imported(settings, songs_folder)
+    run_here(settings, database, kinds.submit_preprocess(queue))
+    recipe = TrainingRecipe(epochs=EPOCHS, crop_frames=32, crops_per_song=2, batch_size=16, patience=EPOCHS, seed=3)
+    runs = Runs(database)
+
+    def epochs(name: str) -> list[Epoch]:
+        """Without what a clock says."""
+        run = runs.find(name)
+        told = runs.epochs(run) if run else []
+        return [replace(epoch, crops_per_second=0.0, seconds=0.0, seconds_left=0.0) for epoch in told]
+
+    calm = kinds.submit_train(queue, "calm", recipe, {})
+    work_undisturbed(settings)
+    killed = kinds.submit_train(queue, "killed", recipe, {})
+    kill_again_and_again(settings, killed, lambda: len(epochs("killed")), EPOCHS, np.random.default_rng(2))
+    assert runs.get("killed").state == "running"
+    work_undisturbed(settings)
+
+    assert_sound(database)
+    results = [queue.get(job.id).result or {} for job in (calm, killed)]
+    assert [queue.get(job.id).state for job in (calm, killed)] == ["done", "done"]
+    assert [runs.get(name).state for name in ("calm", "killed")] == ["finished", "finished"]
+    assert len(epochs("calm")) == EPOCHS and epochs("killed") == epochs("calm")
+    for name in ("epochs", "steps", "best_epoch", "test"):
+        assert results[0][name] == results[1][name], name
+    cards = [model.read_card(settings.models / name) for name in ("calm", "killed")]
+    assert cards[0].weights_sha256 == cards[1].weights_sha256 and cards[0].metrics == cards[1].metrics
+    assert model.load(settings.models / "killed").genres == ("drone", "hiss")
+    assert list(settings.runs.iterdir()) == [], "no checkpoint is left"
