@@ -99,6 +99,7 @@ def train_job(context: JobContext) -> dict[str, Any]:
     runs = Runs(context.database)
     recipe = TrainingRecipe(**asked["recipe"])
     try:
+        context.check()  # a stop may have come before: the run must hear of it too
         return train(
             Library(context.database),
             runs,

@@ -69,11 +69,6 @@ class Queue:
         with self._database.write() as db:
             at = self._clock()
             db.execute(
-                "UPDATE jobs SET state = 'stopped', finished_at = ?, message = 'Stopped.' "
-                "WHERE state = 'running' AND lease_until < ? AND stop_requested_at IS NOT NULL",
-                (now(), at),
-            )
-            db.execute(
                 "UPDATE jobs SET state = 'failed', finished_at = ?, message = ? "
                 "WHERE state = 'running' AND lease_until < ? AND attempt >= ?",
                 (now(), GIVEN_UP, at, MAX_ATTEMPTS),

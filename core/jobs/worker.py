@@ -38,6 +38,8 @@ def run_job(context: JobContext, *, force: bool, kinds: dict[str, Kind] = KINDS)
     """Do a claimed job to its end, and record it. With `force`, end this process if the job ignores a stop."""
     queue, job, worker = context.queue, context.job, context.worker
     over = threading.Event()
+    if job.stop_requested:  # of a worker that died before it could stop: this one tidies up after it
+        context.stop.set()
     renewing = threading.Thread(target=_keep_lease, args=(context, over, force), daemon=True)
     renewing.start()
     try:

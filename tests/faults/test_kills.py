@@ -32,7 +32,7 @@ from tests.sounds import tone, write_sound
 
 PROJECT = Path(__file__).resolve().parents[2]
 KILLS = int(os.environ.get("GENRESCOPE_TEST_KILLS", "3"))
-SONGS, EPOCHS = 60, 40
+SONGS, EPOCHS = 50, 24
 LAST = 0.8
 """Kills come before this share of the work is done: the job must still be running."""
 

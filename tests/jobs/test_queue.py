@@ -255,13 +255,14 @@ def test_a_running_job_hears_of_the_stop_when_it_renews(queue: Queue) -> None:
     assert queue.get(job.id).state == "stopped"
 
 
-def test_a_job_whose_worker_died_after_the_stop_is_not_done_again(queue: Queue, clock: Clock) -> None:
+def test_a_job_whose_worker_died_after_the_stop_tells_the_next_one_of_it(queue: Queue, clock: Clock) -> None:
     queue.submit("import", {}, key="k")
     job = claimed(queue, "w")
     queue.request_stop(job.id)
     clock.pass_lease()
-    assert queue.claim("new") is None
-    assert queue.get(job.id).state == "stopped"
+    again = queue.claim("new")
+    assert again
+    assert (again.id, again.stop_requested) == (job.id, True)
 
 
 def test_a_job_that_has_ended_cannot_be_stopped(queue: Queue) -> None:
