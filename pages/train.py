@@ -193,7 +193,7 @@ if runs:
     )
     st.query_params["run"] = chosen
 
-    @st.fragment(run_every=2.0 if chosen == training else None)
+    @st.fragment(run_every=4.0 if chosen == training else None)
     def watch() -> None:
         """Refreshes itself while the run goes on."""
         show_run(state.runs().get(chosen), live=chosen == training)
