@@ -108,7 +108,7 @@ def travel(songs: Path, home: Path) -> dict[str, Answer]:
         "train": run("train", "--name", "m", "--steps", 4, "--holdout-artists", held_out, home=home),
         "evaluate": run("evaluate", "m", home=home),
         "evaluate a folder": run("evaluate", "m", "--folder", other, "--genre-from", "folder", home=home),
-        "predict": run("predict", song, bad, half_a_second, "--model", "m", home=home),
+        "predict": run("predict", song, bad, half_a_second, songs / "gone.mp3", "--model", "m", home=home),
     }
 
 
@@ -164,9 +164,9 @@ def test_evaluate_a_folder(journey: Journey) -> None:
 
 
 def test_predict_answers_each_file_whatever_the_others_are(journey: Journey) -> None:
-    assert journey.answers["predict"].code == 1, "one file failed"
-    song, bad, short = journey["predict"]
-    for row in (song, bad, short):
+    assert journey.answers["predict"].code == 1, "two files failed"
+    song, bad, short, gone = journey["predict"]
+    for row in (song, bad, short, gone):
         assert {"file", "duration_s", "spectrum", "top", "unsure", "over_time", "error"} <= set(row)
     assert song["error"] is None and song["duration_s"] == pytest.approx(6, abs=0.1)
     assert list(song["spectrum"]) == ["drone", "hiss"] and sum(song["spectrum"].values()) == pytest.approx(1, abs=1e-5)
@@ -175,6 +175,7 @@ def test_predict_answers_each_file_whatever_the_others_are(journey: Journey) -> 
     assert course["starts_s"][0] == 0 and course["starts_s"] == sorted(course["starts_s"])
     assert {len(rows) for rows in course["spectrum"].values()} == {len(course["starts_s"])}
     assert "not a sound file" in bad["error"] and bad["spectrum"] is None and bad["file"].endswith("bad.mp3")
+    assert "cannot be read" in gone["error"]
     assert short["error"] is None and short["unsure"] is True and short["duration_s"] == 0.5
 
 
@@ -234,6 +235,15 @@ def test_a_worker_does_what_waits(journey: Journey, copy: Path) -> None:
     assert busy["worked"] is False and "Another worker" in busy["message"]
 
 
+def test_the_newest_model_is_asked_unless_another_is_named(
+    journey: Journey, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.settings.PROJECT", copy)  # no models that come with the project
+    song = next((journey.songs / "drone").glob("*.mp3"))
+    told = invoke("predict", song, "--home", copy, "--json")
+    assert told.exit_code == 0 and json.loads(told.stdout) == journey["predict"][:1]
+
+
 def test_the_same_command_goes_on_after_control_c(journey: Journey, copy: Path, monkeypatch) -> None:
     from core.learning.training import Trainer
 
@@ -285,9 +295,14 @@ def errors(tmp_path: Path) -> Iterator[tuple[tuple[object, ...], str]]:
     yield ("evaluate", "m"), "no model named 'm'"
     yield ("evaluate", "m", "--folder", tmp_path / "nowhere"), "is not a folder"
     yield ("predict", "a.mp3", "--model", "m"), "no model named 'm'"
+    yield ("predict", "a.mp3", "--model", "../../etc"), "no model named '../../etc'"
+    yield ("predict", "a.mp3"), "There is no model yet"
 
 
-def test_an_error_is_one_json_document_with_a_sentence(home: Path, tmp_path: Path) -> None:
+def test_an_error_is_one_json_document_with_a_sentence(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.settings.PROJECT", tmp_path)  # no models that come with the project
     for arguments, sentence in errors(tmp_path):
         told = invoke(*arguments, "--home", home, "--json")
         assert told.exit_code == 1, arguments
@@ -308,6 +323,7 @@ def test_an_unexpected_error_is_one_json_document_too(home: Path, monkeypatch: p
 @pytest.mark.parametrize(
     "arguments",
     [
+        (),
         ("sing",),
         ("import",),
         ("import", "."),

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from core.database import Database
-from core.errors import JobStopped
-from core.jobs.queue import Job, Queue
+from core.errors import JobFailed, JobStopped
+from core.jobs.queue import GIVEN_UP, Job, Queue
 from core.settings import Settings
 
 REPORT_EVERY_S = 0.25
@@ -29,11 +29,13 @@ class JobContext:
     _begun: tuple[float, int] | None = None
 
     def check(self) -> None:
-        """Raise `JobStopped` if a stop was asked for, or the job is no longer ours."""
+        """Raise `JobStopped` if a stop was asked for, or the job is no longer ours; `JobFailed` if it is hopeless."""
         if self.lost.is_set():
             raise JobStopped("Another worker has taken this job over.")
         if self.stop.is_set():
             raise JobStopped("Stopped.")
+        if self.job.hopeless:
+            raise JobFailed(GIVEN_UP)
 
     def report(self, done: int, total: int | None, message: str = "", seconds_left: float | None = None) -> None:
         """Tell how far the job is, a few times a second at most; also a `check`."""

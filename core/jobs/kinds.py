@@ -125,6 +125,7 @@ def submit_evaluate(queue: Queue, model: str, folder: Path | None = None) -> Job
 
 def evaluate_job(context: JobContext) -> dict[str, Any]:
     """Do what `submit_evaluate` asked for."""
+    context.check()  # a job that takes its workers down must not come to what does it
     from core.learning import evaluation, model  # torch: only where it is needed
 
     asked = context.job.parameters

@@ -40,6 +40,11 @@ class Job:
     finished_at: str | None
 
     @property
+    def hopeless(self) -> bool:
+        """Whether it took its workers down too often."""
+        return self.attempt > MAX_ATTEMPTS
+
+    @property
     def unfinished(self) -> bool:
         """Queued or running."""
         return self.state in ("queued", "running")
@@ -68,11 +73,6 @@ class Queue:
         """Take the oldest job that waits or whose worker is dead (or just `job_id`, if it is such a one)."""
         with self._database.write() as db:
             at = self._clock()
-            db.execute(
-                "UPDATE jobs SET state = 'failed', finished_at = ?, message = ? "
-                "WHERE state = 'running' AND lease_until < ? AND attempt >= ?",
-                (now(), GIVEN_UP, at, MAX_ATTEMPTS),
-            )
             row = db.execute(
                 "UPDATE jobs SET state = 'running', worker = ?, lease_until = ?, attempt = attempt + 1, "
                 "started_at = coalesce(started_at, ?) WHERE id = ("

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from core.database import Database
 from core.errors import LibraryError
-from core.jobs.queue import GIVEN_UP, MAX_ATTEMPTS, Job, Queue
+from core.jobs.queue import MAX_ATTEMPTS, Job, Queue
 
 LEASE_S = 10.0
 
@@ -180,15 +180,13 @@ def test_the_old_worker_of_a_lost_job_has_no_more_say(queue: Queue, clock: Clock
     assert (told.state, told.result, told.message) == ("done", {"a": 1}, "")
 
 
-def test_a_job_that_takes_its_worker_down_again_and_again_is_given_up(queue: Queue, clock: Clock) -> None:
-    job = queue.submit("train", {}, key="k")
+def test_a_job_that_takes_its_worker_down_again_and_again_is_hopeless(queue: Queue, clock: Clock) -> None:
+    queue.submit("train", {}, key="k")
     for attempt in range(1, MAX_ATTEMPTS + 1):
-        assert claimed(queue, f"w{attempt}").attempt == attempt
+        job = claimed(queue, f"w{attempt}")
+        assert (job.attempt, job.hopeless) == (attempt, False)
         clock.pass_lease()
-    assert queue.claim("one more") is None
-    told = queue.get(job.id)
-    assert (told.state, told.message) == ("failed", GIVEN_UP)
-    assert told.finished_at is not None and not queue.claimable()
+    assert claimed(queue, "one more").hopeless
 
 
 def test_a_job_that_gets_further_each_time_is_not_given_up(queue: Queue, clock: Clock) -> None:
@@ -213,16 +211,14 @@ def test_a_job_whose_rest_shrinks_each_time_is_not_given_up(queue: Queue, clock:
 
 def test_going_over_the_same_ground_again_is_no_progress(queue: Queue, clock: Clock) -> None:
     """A training that crashes at step 30 each time begins again at 20: its count falls and rises, and gets nowhere."""
-    job = queue.submit("train", {}, key="k")
+    queue.submit("train", {}, key="k")
     for attempt in range(1, MAX_ATTEMPTS + 1):
         taken = claimed(queue, "w")
         assert taken.attempt == attempt
         for done in (20, 25, 30):
             queue.report(taken, "w", done=done, total=100, message="", seconds_left=None)
         clock.pass_lease()
-    # the first attempt got further than ever, which forgave nothing: it was the first
-    assert queue.claim("w") is None
-    assert (queue.get(job.id).state, queue.get(job.id).message) == ("failed", GIVEN_UP)
+    assert claimed(queue, "w").hopeless
 
 
 def test_a_report_is_seen_by_everyone(queue: Queue) -> None:

@@ -16,7 +16,7 @@ from core.database import Database
 from core.errors import JobFailed, JobStopped, LibraryError
 from core.jobs import kinds
 from core.jobs.context import JobContext
-from core.jobs.queue import Job, Queue
+from core.jobs.queue import GIVEN_UP, MAX_ATTEMPTS, Job, Queue
 from core.jobs.worker import FORCED_EXIT, ensure_worker, lock_of, open_queue, run_here, run_job, work
 from core.library.runs import Runs
 from core.library.store import Library
@@ -235,6 +235,31 @@ def test_a_training_whose_worker_died_after_a_stop_leaves_a_stopped_run(
     work(settings, until_empty=True)
     assert queue.get(asked.id).state == "stopped"
     assert Runs(database).get("a").state == "stopped"
+
+
+def test_a_job_that_took_its_workers_down_too_often_fails_and_its_run_too(
+    settings: Settings, database: Database, queue: Queue
+) -> None:
+    from core.recipes import TrainingRecipe
+
+    later = time.time() - 2 * MAX_ATTEMPTS
+    crashing = Queue(database, lease_s=0.1, clock=lambda: later)
+    jobs = [
+        kinds.submit_train(queue, "a", TrainingRecipe(steps=1), {}),
+        kinds.submit_import(queue, settings.home, "folder"),
+        kinds.submit_preprocess(queue),
+        kinds.submit_evaluate(queue, "a"),
+    ]
+    Runs(database).begin("a", TrainingRecipe(steps=1), {})
+    for _ in range(MAX_ATTEMPTS):
+        assert all(crashing.claim("dead", job_id=job.id) for job in jobs)
+        later += 1
+    assert until(lambda: time.time() > later + 1)
+    work(settings, until_empty=True)
+    assert [(queue.get(job.id).state, queue.get(job.id).message) for job in jobs] == [("failed", GIVEN_UP)] * 4
+    run = Runs(database).get("a")
+    assert (run.state, run.message) == ("failed", GIVEN_UP)
+    assert queue.submit("import", {}, key=jobs[1].key).attempt == 0, "asked for again, it is tried again"
 
 
 SAME_JOB = """

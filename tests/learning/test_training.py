@@ -141,8 +141,9 @@ def test_it_learns_two_made_up_genres(workspace: Workspace) -> None:
 
 def test_the_result_is_that_of_the_run_and_of_the_model(undisturbed: Undisturbed) -> None:
     result, workspace = undisturbed.result, undisturbed.workspace
-    assert set(result) == {"name", "epochs", "steps", "seconds", "crops_per_second", "best_epoch", "test"}
+    assert {"name", "epochs", "steps", "seconds", "crops_per_second", "best_epoch", "test"} <= set(result)
     assert (result["name"], result["steps"], result["epochs"]) == ("a", 13, len(undisturbed.epochs))
+    assert result["planned_steps"] == 13
     run = workspace.runs.get("a")
     assert (run.state, run.result) == ("finished", json.loads(json.dumps(result)))
     loaded = model.load(model.find(workspace.settings, "a"))
@@ -415,6 +416,7 @@ def test_it_stops_when_validation_gets_clearly_worse_and_keeps_the_best(
     assert [epoch.best for epoch in epochs] == [True, True, False, False]
     assert [epoch.validation_loss for epoch in epochs] == pytest.approx([1.0, 0.5, 0.7, 0.8])
     assert (result["epochs"], result["best_epoch"], result["steps"]) == (4, 2, epochs[-1].step)
+    assert result["planned_steps"] == 20 * epochs[0].step
     published = model.load(workspace.settings.models / "a").network.state_dict()
     assert all(torch.equal(published[name], tensor) for name, tensor in weights[1].items())
     assert not all(torch.equal(published[name], tensor) for name, tensor in weights[3].items())
