@@ -106,7 +106,8 @@ def train(
         if sum(limit is not None for limit in (epochs, steps, max_minutes)) > 1:
             raise typer.BadParameter("Give only one of --epochs, --steps and --max-minutes.")
         from core.learning.networks import NETWORKS
-        from core.learning.training import Request, check_name_free, make_plan
+        from core.learning.plan import Request, make_plan
+        from core.learning.training import check_name_free
         from core.library.runs import Runs
         from core.library.store import Library
 
@@ -148,7 +149,10 @@ def evaluate(
         directory = folder.expanduser().resolve() if folder else None
         if directory and not directory.is_dir():
             raise GenrescopeError(f"{directory} is not a folder on this computer.")
-        result = _do(settings, lambda queue: kinds.submit_evaluate(queue, model, directory))
+        from core.learning import model as models
+
+        found = str(models.find(settings, model))  # whole: a worker that takes the job may stand in another folder
+        result = _do(settings, lambda queue: kinds.submit_evaluate(queue, found, directory))
         lines = _report_lines(result)
         skipped = result["skipped"]
         lines += [f"left out: {file['path']}: {file['reason']}" for file in skipped]

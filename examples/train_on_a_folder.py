@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from core.database import Database
-from core.learning.training import Request, train
+from core.learning.plan import Request
+from core.learning.training import train
 from core.library.importing import import_folder
 from core.library.preprocessing import preprocess
 from core.library.runs import Runs

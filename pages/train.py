@@ -11,8 +11,9 @@ from app import charts, state, ui
 from core.errors import TrainingRefused
 from core.files import duration_in_words
 from core.jobs import kinds
+from core.learning.plan import Plan, Request, make_plan
 from core.learning.splits import MIN_SONGS, unknown_artists
-from core.learning.training import Plan, Request, check_name_free, make_plan
+from core.learning.training import check_name_free
 from core.library.runs import Run
 from core.music import Song
 from core.recipes import DEFAULT_EPOCHS, TrainingRecipe
@@ -104,12 +105,12 @@ def show_run(run: Run, *, live: bool) -> None:
         st.caption(
             f"Learning from {len(split.train)} songs, watched on {len(split.validation)}, tested on {len(split.test)}, all by "
             "different artists."
+            + (f" Left out: {len(split.left_out)}, which share an artist with a test song." if split.left_out else "")
             + (
-                f" {len(split.left_out)} songs are left out: they share an artist with a test song."
-                if split.left_out
+                f" Without an artist's name: {unknown}; each counts as an artist of its own, so results may flatter."
+                if unknown
                 else ""
             )
-            + (f" {unknown} songs name no artist and count as one each: results may flatter." if unknown else "")
         )
     if run.result:
         test_result(run)
@@ -136,10 +137,12 @@ def curves(run: Run, *, live: bool) -> None:
     left.altair_chart(charts.loss_curves(epochs, total_epochs=total), key=f"loss-{run.id}")
     right.altair_chart(charts.accuracy_curves(epochs, total_epochs=total), key=f"accuracy-{run.id}")
     st.caption(
-        f"The dashed line marks epoch {best.epoch}, the best on the validation songs so far; its weights are kept."
+        f"The dashed line marks epoch {best.epoch}, whose weights are kept: the latest one whose loss on the validation "
+        "songs cannot be told from the lowest."
     )
     st.markdown(f"**Validation songs after epoch {latest.epoch}**")
-    st.altair_chart(charts.confusion(latest.confusion, run.plan["genres"]), key=f"confusion-{run.id}")
+    left, _ = st.columns(2)
+    left.altair_chart(charts.confusion(latest.confusion, run.plan["genres"]), key=f"confusion-{run.id}")
 
 
 def test_result(run: Run) -> None:

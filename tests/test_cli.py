@@ -245,7 +245,7 @@ def test_the_newest_model_is_asked_unless_another_is_named(
 
 
 def test_the_same_command_goes_on_after_control_c(journey: Journey, copy: Path, monkeypatch) -> None:
-    from core.learning.training import Trainer
+    from core.learning.trainer import Trainer
 
     arguments = ("train", "--name", "n", "--steps", 3, "--home", copy, "--json")
     with monkeypatch.context() as patched:

@@ -93,7 +93,8 @@ def submit_train(queue: Queue, name: str, recipe: TrainingRecipe, request: dict[
 
 def train_job(context: JobContext) -> dict[str, Any]:
     """Do what `submit_train` asked for; the run is marked as stopped or failed if it ends so."""
-    from core.learning.training import Request, train  # torch: only where it is needed
+    from core.learning.plan import Request
+    from core.learning.training import train  # torch: only where it is needed
 
     asked = context.job.parameters
     runs = Runs(context.database)

@@ -61,9 +61,7 @@ class Runs:
             row = db.execute("SELECT * FROM runs WHERE name = ?", (name,)).fetchone()
             run = _run(row)
             if (run.recipe, run.request) != (recipe, request):
-                raise LibraryError(
-                    f"There is a run {name!r} already, with other settings. Choose another name, or remove that run."
-                )
+                raise LibraryError(f"There is a run {name!r} already, with other settings. Choose another name.")
             if run.state != "finished":
                 db.execute("UPDATE runs SET state = 'running', message = '' WHERE id = ?", (run.id,))
         return self.get(name)
@@ -117,11 +115,6 @@ class Runs:
         with self._database.read() as db:
             rows = db.execute("SELECT * FROM runs ORDER BY id DESC").fetchall()
         return [_run(row) for row in rows]
-
-    def remove(self, run: Run) -> None:
-        """Forget a run and its epochs; its model, if it published one, stays."""
-        with self._database.write() as db:
-            db.execute("DELETE FROM runs WHERE id = ?", (run.id,))
 
 
 def _run(row: sqlite3.Row) -> Run:

@@ -20,7 +20,9 @@ from core.errors import JobStopped, LibraryError, ModelError, TrainingRefused
 from core.jobs import kinds
 from core.jobs.worker import open_queue, run_here
 from core.learning import evaluation, metrics, model, training
-from core.learning.training import Plan, Request, Trainer, learning_rate, make_plan, standardisation, train
+from core.learning.plan import Plan, Request, make_plan
+from core.learning.trainer import Trainer, learning_rate, standardisation
+from core.learning.training import train
 from core.library.names import artists_in
 from core.library.runs import Epoch, Runs
 from core.library.store import BandStatistics, Library
@@ -308,19 +310,6 @@ def test_cut_off_between_publishing_and_the_runs_end_it_comes_to_the_same(
     undisturbed.assert_same(workspace, workspace.train())
     assert workspace.card() == published, "not published twice"
     assert workspace.runs.get("a").state == "finished"
-
-
-def test_a_run_that_takes_the_place_of_a_removed_one_begins_anew(
-    undisturbed: Undisturbed, workspace: Workspace
-) -> None:
-    other = TrainingRecipe(steps=20, **(QUICK | {"seed": 9}))
-    with pytest.raises(JobStopped):
-        workspace.train(recipe=other, check=stop_at(undisturbed.checks // 2))
-    removed = workspace.runs.get("a")
-    workspace.runs.remove(removed)
-    result = workspace.train()
-    assert workspace.runs.get("a").id == removed.id, "numbers come again"
-    undisturbed.assert_same(workspace, result)
 
 
 def test_labels_changed_in_between_do_not_change_a_run_that_has_begun(

@@ -101,14 +101,3 @@ def test_runs_are_listed_newest_first(runs: Runs) -> None:
     for name in ("a", "c", "b"):
         runs.begin(name, TrainingRecipe(), REQUEST)
     assert [run.name for run in runs.list()] == ["b", "c", "a"]
-
-
-def test_a_removed_run_takes_its_epochs_along(runs: Runs) -> None:
-    run, other = (runs.begin(name, TrainingRecipe(), REQUEST) for name in ("first", "other"))
-    runs.add_epoch(run, epoch(1))
-    runs.add_epoch(other, epoch(1))
-    runs.remove(run)
-    assert runs.find("first") is None
-    assert runs.epochs(run) == []
-    assert runs.epochs(other) == [epoch(1)]
-    assert runs.begin("first", TrainingRecipe(seed=9), REQUEST).recipe.seed == 9
