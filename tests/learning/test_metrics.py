@@ -59,10 +59,11 @@ def test_cross_entropy_of_each_song_by_hand() -> None:
         ([1.0, 1.0, 1.0], [2.0, 2.0, 2.0], False),
         ([1.0, 1.0], [1.0, 1.0], False),  # the same is not worse
         ([4.0, 0.0], [1.0, 1.0], False),  # differences 3 and -1: mean 1, standard error 2 / sqrt(2)
-        ([4.0, 0.0, 4.0, 0.0, 4.0, 0.0, 4.0, 0.0], [1.0] * 8, True),  # the same with eight songs: 2 / sqrt(8)
+        ([4.0, 0.0] * 7, [1.0] * 14, False),  # 14 songs: 1.96 * 2 / sqrt(14) = 1.05
+        ([4.0, 0.0] * 8, [1.0] * 16, True),  # 16 songs: 1.96 * 2 / sqrt(16) = 0.98
     ],
 )
-def test_clearly_worse_is_by_more_than_one_standard_error(losses: list[float], than: list[float], worse: bool) -> None:
+def test_clearly_worse_is_by_more_than_chance_explains(losses: list[float], than: list[float], worse: bool) -> None:
     assert clearly_worse(np.array(losses, np.float32), np.array(than, np.float32)) is worse
 
 
