@@ -19,7 +19,7 @@ from core.database import Database
 from core.errors import JobStopped, LibraryError, ModelError, TrainingRefused
 from core.jobs import kinds
 from core.jobs.worker import open_queue, run_here
-from core.learning import evaluation, metrics, model, training
+from core.learning import evaluation, metrics, model, trainer
 from core.learning.plan import Plan, Request, make_plan
 from core.learning.trainer import Trainer, learning_rate, standardisation
 from core.learning.training import train
@@ -213,7 +213,7 @@ def test_the_model_standardises_by_its_training_songs_only(undisturbed: Undistur
     mean, std = statistics("train")
     network = model.load(model.find(workspace.settings, "a")).network
     assert np.allclose(network.band_mean.numpy(), mean, atol=1e-3)
-    assert np.allclose(network.band_std.numpy(), np.maximum(std, training.MIN_BAND_STD), atol=1e-3)
+    assert np.allclose(network.band_std.numpy(), np.maximum(std, trainer.MIN_BAND_STD), atol=1e-3)
     others, _ = statistics("train", "validation", "test")
     assert np.abs(others - mean).max() > 0.1, "with the other songs it would be another"
 
@@ -230,7 +230,7 @@ def test_standardisation_weighs_songs_by_their_length_and_spares_still_bands() -
     mean, std = standardisation(told)
     joined = np.concatenate(songs)
     assert np.allclose(mean, joined.mean(axis=0), rtol=1e-4)
-    assert np.allclose(std, [joined[:, 0].std(), training.MIN_BAND_STD, joined[:, 2].std()], rtol=1e-4)
+    assert np.allclose(std, [joined[:, 0].std(), trainer.MIN_BAND_STD, joined[:, 2].std()], rtol=1e-4)
 
 
 # -- the learning rate -------------------------------------------------------------------------------------------------
@@ -469,7 +469,7 @@ def test_genres_can_be_chosen_and_one_is_too_few(workspace: Workspace) -> None:
 
 
 def test_a_training_that_comes_apart_is_told(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training.functional, "cross_entropy", lambda logits, *_, **__: logits.sum() * float("nan"))
+    monkeypatch.setattr(trainer.functional, "cross_entropy", lambda logits, *_, **__: logits.sum() * float("nan"))
     with pytest.raises(TrainingRefused, match="lower learning rate"):
         workspace.train()
     assert not (workspace.settings.models / "a").exists()
