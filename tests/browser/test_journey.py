@@ -28,6 +28,8 @@ def import_folder(page: Page, server: Server, folder: Path, songs: int) -> None:
     expect(page.get_by_text(f"{songs} audio files.")).to_be_visible()
     page.get_by_role("button", name=f"Import {songs} files").click()
     expect(page.get_by_text(f"Import done: {songs} new songs")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text(f"{songs} of {songs} songs")).to_be_visible()  # drawn to its end: what is clicked stays put
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
 
 
 def make_spectrograms(page: Page, songs: int) -> None:
