@@ -1,5 +1,7 @@
 """One root for every error a person may meet: its text says what happened, why, and what to do."""
 
+from datetime import datetime
+
 
 class GenrescopeError(Exception):
     """Root of all expected errors; `str(error)` is a sentence for a person."""
@@ -27,3 +29,16 @@ class JobStopped(GenrescopeError):
 
 class JobFailed(GenrescopeError):
     """A job that another process ran has failed; the text is the job's own."""
+
+
+class SourceError(GenrescopeError):
+    """A playlist, a service or a list cannot be read."""
+
+
+class RateLimited(SourceError):
+    """A service asks for a pause. Nobody sleeps through it: `retry_at` (UTC) is stored and shown."""
+
+    def __init__(self, text: str, retry_at: datetime) -> None:
+        """`text` names the service; when to try again is added to it."""
+        super().__init__(f"{text} It answers again at {retry_at:%H:%M} UTC on {retry_at:%d %B %Y}.")
+        self.retry_at = retry_at

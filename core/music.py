@@ -1,6 +1,7 @@
 """The nouns of music that rooms pass to each other: frozen, and they call nothing."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,8 @@ CodeArray = npt.NDArray[np.uint8]
 class Vote:
     """One genre said of a track, by one source.
 
-    `source` is `folder`, `tag`, `csv` or `hand`; `reference` says which folder, file or person.
+    `source` is `folder`, `tag`, `csv`, `playlist`, `musicbrainz` or `hand`; `reference` says which folder, file,
+    playlist, recording or person.
     """
 
     genre: str
@@ -53,3 +55,50 @@ class Song:
     sha256: str
     n_frames: int
     label: GenreDistribution
+
+
+@dataclass(frozen=True)
+class ListedTrack:
+    """A track as a playlist lists it; what the source does not tell is empty or None.
+
+    `source_id` is the source's own id of the track, `url` where it can be heard or fetched. `isrc` (International
+    Standard Recording Code) is upper case without hyphens.
+    """
+
+    title: str
+    artists: tuple[str, ...]
+    album: str = ""
+    duration_s: float | None = None
+    isrc: str | None = None
+    source_id: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Playlist:
+    """A playlist with its tracks, as its source gave it. (`source`, `reference`) is its identity, for good.
+
+    `skipped` counts rows that are no tracks, by reason, such as `{"podcast": 2}`. `n_listed` is the number of tracks
+    the source tells, where only some were asked for; None if it does not tell.
+    """
+
+    source: str
+    reference: str
+    title: str
+    tracks: tuple[ListedTrack, ...]
+    owner: str = ""
+    url: str = ""
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    n_listed: int | None = None
+
+
+@dataclass(frozen=True)
+class PlaylistHit:
+    """A playlist that a search found; its tracks are not read yet."""
+
+    source: str
+    reference: str
+    title: str
+    owner: str = ""
+    url: str = ""
+    n_tracks: int | None = None

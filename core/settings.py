@@ -40,8 +40,13 @@ class Settings(BaseSettings):
     lease_s: float = Field(10.0, gt=0, description="a job whose worker is silent this long is taken over")
     force_stop_s: float = Field(10.0, gt=0, description="a job that ignores a stop this long is ended by force")
     worker_idle_s: float = Field(300.0, gt=0, description="a worker without work ends itself after this long")
+    contact: str = Field("", description="an address or page by which MusicBrainz may reach you")
     spotify_client_id: SecretStr | None = None
     spotify_client_secret: SecretStr | None = None
+    spotify_api_url: str = "https://api.spotify.com/v1"
+    spotify_accounts_url: str = "https://accounts.spotify.com"
+    deezer_api_url: str = "https://api.deezer.com"
+    musicbrainz_url: str = "https://musicbrainz.org/ws/2"
 
     @classmethod
     def settings_customise_sources(
@@ -69,6 +74,16 @@ class Settings(BaseSettings):
     def database(self) -> Path:
         """The library: one SQLite file."""
         return self.data / "library.db"
+
+    @property
+    def spotify_token(self) -> Path:
+        """The token of who is signed in to Spotify: readable by this user only, and in no backup."""
+        return self.data / "secrets" / "spotify.json"
+
+    @property
+    def answers(self) -> Path:
+        """Answers of web services, kept for a while so as not to ask twice; may be deleted."""
+        return self.data / "answers"
 
     @property
     def audio(self) -> Path:
