@@ -1,9 +1,10 @@
 """Charts. Pure: data in, figure out. Altair for curves and bars, Plotly for spectrogram images.
 
-A genre has the same colour everywhere: its place in the vocabulary, which is ordered by name.
+A genre has the same colour everywhere (`colours`); one that the library does not know, that of its place in the chart.
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import altair as alt
 import numpy as np
@@ -14,6 +15,7 @@ import plotly.graph_objects as go
 
 from core.audio.spectrogram import mel_frequencies
 from core.library.runs import Epoch
+from core.library.summary import GenreCounts
 from core.music import CodeArray, FloatArray
 from core.recipes import DB_FLOOR, DB_STEP, SpectrogramRecipe
 
@@ -22,6 +24,7 @@ COLOURS = (
     "#004B76", "#8F6300", "#00614A", "#8A4E70",
 )  # fmt: skip
 """As in `.streamlit/config.toml`."""
+NO_COLOURS: Mapping[str, str] = MappingProxyType({})
 MAX_COLUMNS = 1200
 """Columns of a spectrogram picture: more than a screen shows."""
 MAX_POINTS = 400
@@ -29,12 +32,13 @@ MAX_POINTS = 400
 HERTZ_TICKS = (125, 250, 500, 1000, 2000, 4000, 8000)
 
 
-def genre_scale(genres: Sequence[str]) -> alt.Scale:
+def genre_scale(genres: Sequence[str], colours: Mapping[str, str]) -> alt.Scale:
     """The colour of every genre."""
-    return alt.Scale(domain=list(genres), range=[COLOURS[i % len(COLOURS)] for i in range(len(genres))])
+    palette = [colours.get(genre, COLOURS[i % len(COLOURS)]) for i, genre in enumerate(genres)]
+    return alt.Scale(domain=list(genres), range=palette)
 
 
-def genre_bars(spectrum: FloatArray, genres: Sequence[str]) -> alt.Chart:
+def genre_bars(spectrum: FloatArray, genres: Sequence[str], colours: Mapping[str, str] = NO_COLOURS) -> alt.Chart:
     """A genre spectrum, (n_genres,), as bars, strongest first, with percentages."""
     table = pd.DataFrame({"genre": genres, "share": spectrum.astype(float)})
     table["label"] = [f"{genre}  {share:.0%}" for genre, share in zip(genres, spectrum, strict=True)]
@@ -49,7 +53,7 @@ def genre_bars(spectrum: FloatArray, genres: Sequence[str]) -> alt.Chart:
                 title=None,
                 axis=alt.Axis(labelFontSize=15, ticks=False, domain=False, labelLimit=220),
             ),
-            color=alt.Color("genre:N", scale=genre_scale(genres), legend=None),
+            color=alt.Color("genre:N", scale=genre_scale(genres, colours), legend=None),
             tooltip=["genre:N", alt.Tooltip("share:Q", format=".1%")],
         )
         .properties(height=alt.Step(36))
@@ -57,7 +61,11 @@ def genre_bars(spectrum: FloatArray, genres: Sequence[str]) -> alt.Chart:
 
 
 def spectrum_over_time(
-    taggram: FloatArray, starts_s: npt.NDArray[np.float64], crop_s: float, genres: Sequence[str]
+    taggram: FloatArray,
+    starts_s: npt.NDArray[np.float64],
+    crop_s: float,
+    genres: Sequence[str],
+    colours: Mapping[str, str] = NO_COLOURS,
 ) -> alt.Chart:
     """The course of a song: shares of the genres over time, `taggram` (n_crops, n_genres), stacked to 1."""
     middles = starts_s + crop_s / 2
@@ -80,7 +88,7 @@ def spectrum_over_time(
         .encode(
             x=alt.X("seconds:Q", title="time", axis=_clock_axis(), scale=alt.Scale(nice=False)),
             y=alt.Y("share:Q", title=None, stack="normalize", axis=alt.Axis(format="%", tickCount=3)),
-            color=alt.Color("genre:N", scale=genre_scale(genres), legend=alt.Legend(title=None, orient="top")),
+            color=alt.Color("genre:N", scale=genre_scale(genres, colours), legend=alt.Legend(title=None, orient="top")),
             order=alt.Order("genre:N"),
             tooltip=["genre:N", alt.Tooltip("share:Q", format=".0%"), alt.Tooltip("seconds:Q", format=".0f")],
         )
@@ -157,12 +165,89 @@ def genre_balance(counts: Mapping[str, Mapping[str, int]]) -> alt.Chart:
             y=alt.Y("genre:N", title=None, sort="-x", axis=alt.Axis(labelLimit=160)),
             color=alt.Color(
                 "state:N",
-                scale=alt.Scale(domain=["ready", "waiting", "failed"], range=[COLOURS[2], COLOURS[4], COLOURS[5]]),
+                scale=alt.Scale(
+                    domain=["ready", "waiting", "failed", "no sound"],
+                    range=[COLOURS[2], COLOURS[4], COLOURS[5], COLOURS[7]],
+                ),
                 legend=alt.Legend(title="spectrogram", orient="top"),
             ),
             tooltip=["genre:N", "state:N", "songs:Q"],
         )
         .properties(height=alt.Step(28))
+    )
+
+
+def songs_and_artists(
+    counts: Sequence[GenreCounts], genres: Sequence[str], colours: Mapping[str, str] = NO_COLOURS
+) -> alt.HConcatChart:
+    """Songs per genre (by their strongest) and artists per genre, side by side, in the same order."""
+    table = pd.DataFrame([vars(count) for count in counts])
+    order = list(table["genre"])
+    base = alt.Chart(table).encode(
+        y=alt.Y("genre:N", sort=order, title=None, axis=alt.Axis(labelLimit=140)),
+        color=alt.Color("genre:N", scale=genre_scale(genres, colours), legend=None),
+        tooltip=["genre:N", "songs:Q", alt.Tooltip("shared:Q", title="with other genres too"), "artists:Q"],
+    )
+    songs = base.mark_bar().encode(x=alt.X("songs:Q", title="songs", axis=alt.Axis(tickMinStep=1)))
+    artists = base.mark_bar(opacity=0.6).encode(
+        x=alt.X("artists:Q", title="artists", axis=alt.Axis(tickMinStep=1)),
+        y=alt.Y("genre:N", sort=order, title=None, axis=None),
+    )
+    sizes = {"height": alt.Step(22), "width": 330}
+    return alt.hconcat(songs.properties(**sizes), artists.properties(**sizes))
+
+
+def overlap(matrix: Sequence[Sequence[int]], genres: Sequence[str]) -> alt.LayerChart:
+    """Songs with votes for both genres, (n_genres, n_genres); a click selects a cell (parameter `cell`)."""
+    table = pd.DataFrame(
+        [
+            {"one": genres[i], "other": genres[j], "songs": matrix[i][j]}
+            for i in range(len(genres))
+            for j in range(i)
+            if matrix[i][j]
+        ],
+        columns=["one", "other", "songs"],
+    )
+    base = alt.Chart(table).encode(
+        x=alt.X("other:N", sort=list(genres), title=None, axis=alt.Axis(orient="top", labelAngle=-45)),
+        y=alt.Y("one:N", sort=list(genres), title=None),
+        tooltip=["one:N", "other:N", "songs:Q"],
+    )
+    picked = alt.selection_point(name="cell", fields=["one", "other"], on="click")
+    cells = base.mark_rect(cursor="pointer").encode(
+        color=alt.Color("songs:Q", scale=alt.Scale(type="sqrt", range=["#DCE9F2", COLOURS[0]]), legend=None),
+        stroke=alt.condition(picked, alt.value("#D55E00"), alt.value(None), empty=False),
+        strokeWidth=alt.value(3),
+    )
+    text = base.mark_text().encode(
+        text="songs:Q",
+        color=alt.condition(
+            f"datum.songs > {table['songs'].max() / 3 if len(table) else 0}", alt.value("white"), alt.value("#222")
+        ),
+    )
+    return (cells.add_params(picked) + text).properties(height=alt.Step(30))
+
+
+def before_and_after(before: Mapping[str, int], after: Mapping[str, int]) -> alt.Chart:
+    """Songs per genre before and after balancing."""
+    rows = [{"genre": genre, "songs": after.get(genre, 0), "which": "kept"} for genre in before] + [
+        {"genre": genre, "songs": n - after.get(genre, 0), "which": "set aside"} for genre, n in before.items()
+    ]
+    return (
+        alt.Chart(pd.DataFrame(rows))
+        .mark_bar()
+        .encode(
+            x=alt.X("songs:Q", title="songs", axis=alt.Axis(tickMinStep=1)),
+            y=alt.Y("genre:N", title=None, sort=list(before), axis=alt.Axis(labelLimit=160)),
+            color=alt.Color(
+                "which:N",
+                scale=alt.Scale(domain=["kept", "set aside"], range=[COLOURS[2], "#BBBBBB"]),
+                legend=alt.Legend(title=None, orient="top"),
+            ),
+            order=alt.Order("which:N"),
+            tooltip=["genre:N", "which:N", "songs:Q"],
+        )
+        .properties(height=alt.Step(22))
     )
 
 
@@ -180,7 +265,12 @@ def durations(duration_s: Sequence[float]) -> alt.Chart:
     )
 
 
-def mean_spectra(spectra: Mapping[str, FloatArray], genres: Sequence[str], recipe: SpectrogramRecipe) -> alt.Chart:
+def mean_spectra(
+    spectra: Mapping[str, FloatArray],
+    genres: Sequence[str],
+    recipe: SpectrogramRecipe,
+    colours: Mapping[str, str] = NO_COLOURS,
+) -> alt.Chart:
     """What a genre sounds like on average: level per frequency, {genre: (n_mels,) dB}."""
     frequencies = np.maximum(mel_frequencies(recipe), 20.0)
     table = pd.concat(
@@ -198,7 +288,7 @@ def mean_spectra(spectra: Mapping[str, FloatArray], genres: Sequence[str], recip
                 axis=alt.Axis(values=[50, 100, 200, 500, 1000, 2000, 5000]),
             ),
             y=alt.Y("level:Q", title="mean level (dB)", scale=alt.Scale(zero=False)),
-            color=alt.Color("genre:N", scale=genre_scale(genres), legend=alt.Legend(title=None, orient="top")),
+            color=alt.Color("genre:N", scale=genre_scale(genres, colours), legend=alt.Legend(title=None, orient="top")),
             tooltip=["genre:N", alt.Tooltip("hertz:Q", format=".0f"), alt.Tooltip("level:Q", format=".1f")],
         )
         .properties(height=280)

@@ -7,6 +7,8 @@ from core.settings import PROJECT
 
 TABLE = (
     ("home", "Home", ":material/home:"),
+    ("playlists", "Playlists", ":material/queue_music:"),
+    ("genres", "Genres", ":material/category:"),
     ("library", "Library", ":material/library_music:"),
     ("explore", "Explore", ":material/equalizer:"),
     ("train", "Train", ":material/model_training:"),

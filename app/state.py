@@ -1,12 +1,16 @@
 """Every cache of the app, and every key of `st.session_state`: nowhere else is either touched."""
 
 import hashlib
+import time
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from core.sources.registry import sources as all_sources
 
+from app import charts
 from core.audio import waveform
 from core.audio.store import SpectrogramStore
 from core.database import Database
@@ -14,12 +18,18 @@ from core.inference.prediction import Prediction, predict
 from core.jobs import worker
 from core.jobs.queue import Job, Queue
 from core.learning import model as models
+from core.library import edits
+from core.library.catalogue import Catalogue
+from core.library.genres import Genre, Genres
 from core.library.importing import PreviewRow, preview
+from core.library.playlists import Comparison, PlaylistRow, Playlists, Reading
 from core.library.runs import Runs
-from core.library.store import Library
-from core.music import CodeArray, FloatArray
+from core.library.store import Library, TrackRow
+from core.music import CodeArray, FloatArray, PlaylistHit
 from core.recipes import SpectrogramRecipe
 from core.settings import Settings
+from core.sources.contract import PlaylistSource
+from core.sources.spotify_signin import SignIn
 
 FOLDER = "folder"
 """The folder typed or chosen on the library page."""
@@ -34,6 +44,25 @@ UPLOADS = "uploads"
 PREDICTIONS = "predictions"
 """Answers given in this session, by upload and model."""
 
+LOOKED_AT = "looked-at"
+"""Track to open the Explore page with."""
+TOLD = "told"
+"""A sentence to show once, after the rerun that an action ended with."""
+SIGN_IN = "sign-in"
+"""Address and state of a Spotify sign-in that this session has begun."""
+DROPPED = "dropped"
+"""Files in the boxes for playlist files and mappings; counted up to empty the boxes."""
+FAILED_FILES = "failed-files"
+"""Files just dropped that could not be read, and why."""
+COMPLAINT = "complaint"
+"""What was wrong with what was typed into a table."""
+ONLY_WITHOUT = "only-without"
+"""Show only playlists that stand for nothing yet."""
+SEARCH_OPEN = "search-open"
+"""The search for playlists; it stays open while one looks through what was found."""
+
+SIGN_IN_S = 600.0
+"""A sign-in that did not come back within this time is forgotten, seconds."""
 RECIPE = SpectrogramRecipe()
 """The spectrograms the app makes and shows."""
 
@@ -53,6 +82,31 @@ def database() -> Database:
 def library() -> Library:
     """The library of music."""
     return Library(database())
+
+
+def playlists() -> Playlists:
+    """Playlists and what they stand for."""
+    return Playlists(database())
+
+
+def genres() -> Genres:
+    """The genre vocabulary."""
+    return Genres(database())
+
+
+def catalogue() -> Catalogue:
+    """Which tracks are the same."""
+    return Catalogue(database())
+
+
+def latest_edit() -> edits.Edit | None:
+    """The edit that `undo` takes back."""
+    return edits.latest_edit(database())
+
+
+def undo(edit_id: int) -> None:
+    """Take back the latest edit."""
+    edits.undo(database(), edit_id)
 
 
 def runs() -> Runs:
@@ -75,9 +129,135 @@ def get(key: str, default: Any = None) -> Any:
     return st.session_state.get(key, default)
 
 
+def take(key: str) -> Any:
+    """What is remembered under a key, once."""
+    value = get(key)
+    put(key, None)
+    return value
+
+
 def put(key: str, value: Any) -> None:
     """Remember something for this session."""
     st.session_state[key] = value
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _tracks(version: int) -> list[TrackRow]:
+    return library().tracks(RECIPE.fingerprint)
+
+
+def tracks() -> list[TrackRow]:
+    """All tracks, newest last; read again only if the library was written to. Not to be changed."""
+    return _tracks(database().version())
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _vocabulary(version: int) -> list[Genre]:
+    return genres().all()
+
+
+def vocabulary() -> list[Genre]:
+    """All genres in their order; cached as `tracks`."""
+    return _vocabulary(database().version())
+
+
+def colours() -> Mapping[str, str]:
+    """The colour of each genre: the one a person gave it, else one that stays as other genres come."""
+    oldest_first = sorted(vocabulary(), key=lambda genre: genre.id)
+    return {
+        genre.name: genre.colour or charts.COLOURS[place % len(charts.COLOURS)]
+        for place, genre in enumerate(oldest_first)
+    }
+
+
+def parents() -> Mapping[str, str]:
+    """The genre above each genre that has one."""
+    return {genre.name: genre.parent for genre in vocabulary() if genre.parent}
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _playlist_rows(version: int) -> list[PlaylistRow]:
+    return playlists().all()
+
+
+def playlist_rows() -> list[PlaylistRow]:
+    """All playlists; cached as `tracks`."""
+    return _playlist_rows(database().version())
+
+
+@st.cache_resource(show_spinner="Comparing with what is there …", max_entries=4)
+def _waiting(version: int, searched: bool) -> list[tuple[Reading, Comparison]]:
+    return [(reading, playlists().compare(reading.playlist)) for reading in playlists().readings(searched=searched)]
+
+
+def waiting(*, searched: bool) -> list[tuple[Reading, Comparison]]:
+    """What was read, or found by a search, and waits for a person, beside what is there; cached as `tracks`."""
+    return _waiting(database().version(), searched)
+
+
+@st.cache_resource
+def sources() -> Mapping[str, PlaylistSource]:
+    """All sources of playlists."""
+    return all_sources(settings())
+
+
+@st.cache_data(show_spinner=False, max_entries=2000)
+def _guess_genre(title: str, names: tuple[str, ...]) -> str | None:
+    return genres().guess(title)
+
+
+def guess_genre(title: str) -> str | None:
+    """The genre that a playlist's title names."""
+    return _guess_genre(title, tuple(genre.name for genre in vocabulary()))
+
+
+@st.cache_data(show_spinner="Asking Spotify for your playlists …", ttl=300)
+def _own_spotify_playlists(who: str) -> list[PlaylistHit]:
+    return sign_in().own_playlists()
+
+
+def own_spotify_playlists() -> list[PlaylistHit]:
+    """The playlists of who is signed in to Spotify; asked again after five minutes."""
+    return _own_spotify_playlists(sign_in().signed_in_as() or "")
+
+
+@st.cache_resource
+def _sign_ins() -> dict[str, tuple[str, str, float]]:
+    """Sign-ins that wait for their browser: (verifier, redirect, begun at) by state. A redirect is a new session."""
+    return {}
+
+
+def begin_sign_in(redirect_uri: str) -> str:
+    """Where to send the browser to sign in to Spotify; the same address throughout a session."""
+    waiting, now = _sign_ins(), time.monotonic()
+    for state in [state for state, (_, _, begun) in waiting.items() if now - begun > SIGN_IN_S]:
+        del waiting[state]
+    begun = get(SIGN_IN)
+    if begun is None or begun[1] not in waiting:
+        address, state, verifier = SignIn(settings()).begin(redirect_uri)
+        waiting[state] = (verifier, redirect_uri, now)
+        begun = (address, state)
+        put(SIGN_IN, begun)
+    return str(begun[0])
+
+
+def finish_sign_in(code: str, state: str) -> bool:
+    """Take a browser back that Spotify has sent; False if no sign-in was begun here under this state."""
+    verifier, redirect_uri, _ = _sign_ins().pop(state, ("", "", 0.0))
+    if not verifier:
+        return False
+    SignIn(settings()).finish(code, verifier, redirect_uri)
+    return True
+
+
+def sign_in() -> SignIn:
+    """Who is signed in to Spotify."""
+    return SignIn(settings())
+
+
+def tell(text: str) -> None:
+    """Show a sentence after the next rerun."""
+    put(TOLD, text)
 
 
 @st.cache_data(show_spinner="Reading the tags of the first songs …", ttl=60, max_entries=5)

@@ -1,6 +1,6 @@
 """What pages share on the screen: header, empty state, errors told, a job's panel, a song's player."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,13 +23,18 @@ PLAYABLE = {
     ".wav": "audio/wav",
 }  # fmt: skip
 """What browsers play, by file name; the rest is given to them as WAV."""
-NAMES = {"import": "Import", "preprocess": "Spectrograms", "train": "Training", "evaluate": "Evaluation"}
+NAMES = {
+    "import": "Import", "preprocess": "Spectrograms", "train": "Training", "evaluate": "Evaluation",
+    "read": "Reading playlists", "search": "Search", "musicbrainz": "Genres from MusicBrainz",
+}  # fmt: skip
 
 
 def header(title: str, lead: str) -> None:
     """A page's title, and one sentence on what it is for."""
     st.title(title)
     st.markdown(lead)
+    if told := state.take(state.TOLD):
+        st.success(plain(told), icon=":material/check:")
 
 
 def empty(message: str, *, go_to: str, label: str) -> None:
@@ -49,6 +54,31 @@ def told_errors() -> Iterator[None]:
         st.error(plain(str(error)), icon=":material/error:")
 
 
+def label_form(track_ids: Sequence[int], *, key: str = "edit") -> None:
+    """Give songs a genre by hand."""
+    with st.form(key, border=True):
+        genres = st.multiselect(
+            f"Genre of the {len(track_ids)} ticked song{'s' * (len(track_ids) > 1)}",
+            state.library().genres(),
+            accept_new_options=True,
+            placeholder="choose, or type a new one; several share the song equally",
+        )
+        if st.form_submit_button("Give this genre", type="primary") and genres:
+            with told_errors():
+                state.library().label_by_hand(track_ids, dict.fromkeys(genres, 1.0), who="you")
+                st.rerun()
+
+
+def undo_button() -> None:
+    """The way back from the latest edit, wherever it was made."""
+    edit = state.latest_edit()
+    if edit and st.button(f"Undo: {plain(edit.description)}", icon=":material/undo:"):
+        with told_errors():
+            state.undo(edit.id)
+            state.tell(f"Taken back: {edit.description}.")
+            st.rerun()
+
+
 def plain(text: str) -> str:
     """`text` as it is, where Markdown would be read: names from files may hold anything."""
     return "".join("\\" + ch if ch in r"\`*_{}[]()#+-.!|<>~$:&" else ch for ch in text)
@@ -61,6 +91,11 @@ def label_in_words(label: GenreDistribution | None) -> str:
     if len(label.weights) == 1:
         return label.top
     return ", ".join(f"{genre} {weight:.0%}" for genre, weight in label.weights)
+
+
+def day(at: str | None) -> str:
+    """The day of a time as the library keeps it; `never` for none."""
+    return at[:10] if at else "never"
 
 
 def subfolders(folder: Path, *, limit: int = 200) -> list[Path]:
@@ -81,6 +116,9 @@ def upload_player(name: str, data: bytes) -> None:
 def player(track: TrackRow) -> None:
     """The sound of a track."""
     path = Path(track.path)
+    if not track.path:
+        st.info("This song has no sound yet. Import a folder that holds it.", icon=":material/volume_off:")
+        return
     if not path.exists():
         st.warning(
             f"The file is not at {plain(track.path)} any more. Put it back, or import the folder it is in now.",
@@ -172,11 +210,22 @@ def _outcome(kind: str, result: Mapping[str, Any]) -> None:
         told = f"{result['imported']:,} new songs{known}{again}"
     elif kind == "preprocess":
         told = f"{result['done']:,} spectrograms made in {duration_in_words(result['seconds'])}"
+    elif kind == "read":
+        read = [row for row in result["playlists"] if not row["error"]]
+        told = f"{len(read):,} playlists, {sum(row['tracks'] for row in read):,} tracks"
+    elif kind == "search":
+        told = f"{result['found']:,} playlists found"
+    elif kind == "musicbrainz":
+        told = f"{result['asked']:,} tracks asked about, genres found for {result['found']:,}"
     else:
         return
     failures = f", {len(failed):,} failed" if failed else ""
     st.success(f"**{NAMES[kind]} done:** {told}{failures}.", icon=":material/check:")
     if failed:
+        if kind in ("read", "search"):
+            for item in failed:
+                st.error(f"**{plain(item['path'])}**: {plain(item['reason'])}", icon=":material/error:")
+            return
         with st.expander(f"{len(failed):,} files could not be used, and why"):
             st.dataframe(
                 [{"file": Path(item["path"]).name, "reason": item["reason"], "path": item["path"]} for item in failed],

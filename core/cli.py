@@ -20,10 +20,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from core.database import Database
 from core.errors import GenrescopeError
-from core.files import duration_in_words
+from core.files import duration_in_words, whole
 from core.jobs import kinds
 from core.jobs import worker as jobs
 from core.jobs.queue import Job, Queue
+from core.library.genres import Genres
 from core.library.importing import GenreFrom
 from core.recipes import SpectrogramRecipe, TrainingRecipe
 from core.settings import Settings
@@ -40,6 +41,9 @@ Home = Annotated[
     typer.Option("--home", help="The workspace: a folder that holds data/ and models/.", show_default="the project's"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Write one JSON document to standard output, and nothing else.")]
+
+playlists_app = typer.Typer(no_args_is_help=True, help="Playlists: read, mapped to genres, searched for.")
+app.add_typer(playlists_app, name="playlists")
 
 _stdout = Console(soft_wrap=True, highlight=False, markup=False)
 _stderr = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
@@ -70,6 +74,180 @@ def import_(
         told = "{imported} new, {already_known} known already, {duplicates} the same file again".format(**result)
         lines = [told, *(f"  probably the same recording: {a} and {b}" for a, b in result["probable_duplicates"])]
         _answer(as_json, result, lines, result["failed"])
+
+
+@playlists_app.command("add")
+def playlists_add(
+    refs: Annotated[
+        list[str], typer.Argument(metavar="REF...", help="Addresses, URIs or ids of playlists; files; folders.")
+    ],
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Read playlists and take them in. One that is known already is brought up to date."""
+    with _command(as_json, home) as settings:
+        asked = [_whole(ref) for ref in refs]
+        result = _do(settings, lambda queue: kinds.submit_read(queue, asked, take_in=True))["playlists"]
+        told = [{**answer, "ref": ref} for ref, answer in zip(refs, result, strict=True)]
+        lines = [
+            f"{row['title']} ({row['source']}): {row['tracks']} tracks, {row['new']} of them new"
+            + (f", {row['removed']} not listed any more" if row["removed"] else "")
+            + "".join(f", {n} skipped ({reason})" for reason, n in row["skipped"].items())
+            for row in told
+            if not row["error"]
+        ]
+        _answer(as_json, told, lines, [{"path": row["ref"], "reason": row["error"]} for row in told if row["error"]])
+
+
+@playlists_app.command("map")
+def playlists_map(
+    ref: Annotated[str, typer.Argument(help="A playlist: as given to `add`, or its title or number in `list`.")],
+    genres: Annotated[
+        list[str] | None, typer.Argument(metavar="GENRE[=WEIGHT]...", help="What it stands for; none: nothing.")
+    ] = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Say which genres a playlist stands for."""
+    with _command(as_json, home) as settings:
+        from core.collecting.playlists import map_playlist
+        from core.library.playlists import parse_weights
+        from core.sources.registry import sources
+
+        row = map_playlist(Database(settings.database), sources(settings), _whole(ref), parse_weights(genres or []))
+        told = ", ".join(f"{genre}={weight:g}" for genre, weight in row.genres.items()) or "no genre"
+        _answer(as_json, _playlist_json(row), [f"{row.title}: {told}"])
+
+
+@playlists_app.command("list")
+def playlists_list(home: Home = None, as_json: Json = False) -> None:
+    """Say which playlists there are, and what they stand for."""
+    with _command(as_json, home) as settings:
+        from core.library.playlists import Playlists
+
+        rows = Playlists(Database(settings.database)).all()
+        lines = [
+            f"{row.id:4d}  {row.title} ({row.source}): {row.tracks} tracks; "
+            + (", ".join(f"{genre}={weight:g}" for genre, weight in row.genres.items()) or "no genre yet")
+            for row in rows
+        ]
+        _answer(as_json, [_playlist_json(row) for row in rows], lines or ["There are no playlists yet."])
+
+
+@playlists_app.command("search")
+def playlists_search(
+    words: Annotated[list[str] | None, typer.Argument(metavar="WORDS...", help="What to search for.")] = None,
+    genre: Annotated[
+        list[str] | None, typer.Option(help="Search for this genre instead, and judge what is found; may be repeated.")
+    ] = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Search the sources for playlists. With --genre, what is found waits on the Playlists page too."""
+    with _command(as_json, home) as settings:
+        if bool(words) == bool(genre):
+            raise typer.BadParameter("Give words to search for, or --genre.")
+        from core.collecting.playlists import search_words
+        from core.library.playlists import Playlists
+        from core.sources.registry import sources
+
+        if words:
+            hits, failed = search_words(" ".join(words), sources(settings))
+            result = [vars(hit) for hit in hits]
+            lines = [f"{hit.title} ({hit.source} {hit.reference}), {hit.n_tracks or '?'} tracks" for hit in hits]
+        else:
+            asked = genre or []
+            failed = _do(settings, lambda queue: kinds.submit_search(queue, asked))["failed"]
+            names = {Genres(Database(settings.database)).canonical(name) for name in asked}
+            waiting = Playlists(Database(settings.database)).readings(searched=True)
+            result = [_reading_json(reading) for reading in waiting if reading.genre in names]
+            lines = [
+                f"{row['genre']}: {row['title']} ({row['source']} {row['reference']}), score {row['score']:.2f} ("
+                + ", ".join(f"{reason} {value:.2f}" for reason, value in row["reasons"].items())
+                + ")"
+                for row in result
+            ]
+        _answer(as_json, result, lines or ["Nothing was found."], failed)
+
+
+@playlists_app.command("export")
+def playlists_export(
+    file: Annotated[Path, typer.Argument(help="Ends in .yaml (all of it), or .csv (playlists and genres alone).")],
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Write which playlist stands for which genre to a file, to read, keep and share."""
+    with _command(as_json, home) as settings:
+        from core.library import mapping
+
+        found = mapping.current(Database(settings.database))
+        text = mapping.as_csv(found) if file.suffix.lower() == ".csv" else mapping.as_yaml(found)
+        try:
+            with whole(file.expanduser().resolve()) as partial:
+                partial.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise GenrescopeError(f"{file} cannot be written: {error.strerror}.") from error
+        result = {"file": str(file), "playlists": len(found.playlists), "genres": len(found.genres)}
+        _answer(as_json, result, [f"{file}: {result['playlists']} playlists, {result['genres']} genres"])
+
+
+@playlists_app.command("import")
+def playlists_import(
+    file: Annotated[Path, typer.Argument(help="As `export` writes it.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Take over which playlist stands for which genre from a file; it says what changes."""
+    with _command(as_json, home) as settings:
+        from core.library import mapping
+
+        database = Database(settings.database)
+        try:
+            wanted = mapping.parse(file.name, file.read_bytes())
+        except OSError as error:
+            raise GenrescopeError(f"{file} cannot be read: {error.strerror}.") from error
+        changes = mapping.differences(database, wanted)
+        if changes and not dry_run:
+            mapping.take_over(database, wanted)
+        lines = [f"{change.what}: {change.before} -> {change.after}" for change in changes]
+        _answer(as_json, [vars(change) for change in changes], lines or ["Nothing changes."])
+
+
+@app.command()
+def tracks(
+    genre: Annotated[str | None, typer.Option(help="Only tracks with this genre in their label.")] = None,
+    search: Annotated[str | None, typer.Option(help="Only tracks with these words in title, artist, album.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.", show_default="all")] = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """List tracks with their labels, and where each vote comes from."""
+    with _command(as_json, home) as settings:
+        from core.library.store import Library
+        from core.library.summary import matching
+
+        database = Database(settings.database)
+        rows = matching(Library(database).tracks(SpectrogramRecipe().fingerprint), search or "")
+        if genre:
+            name = Genres(database).canonical(genre)
+            rows = [row for row in rows if row.label and name in dict(row.label.weights)]
+        rows = rows[:limit]
+        result = [_track_json(row) for row in rows]
+        lines = [
+            f"{row['id']:6d}  {', '.join(row['artists'])} – {row['title']}: "
+            + (", ".join(f"{name} {share:.0%}" for name, share in row["label"].items()) or "no genre")
+            for row in result
+        ]
+        _answer(as_json, result, lines or ["There are no such tracks."])
+
+
+@app.command("genre-votes")
+def genre_votes(home: Home = None, as_json: Json = False) -> None:
+    """Ask MusicBrainz for the genres of your tracks: one request a second, low weight. Goes on where it was."""
+    with _command(as_json, home) as settings:
+        result = _do(settings, kinds.submit_genre_votes)
+        _answer(as_json, result, [f"{result['asked']} tracks asked about, genres found for {result['found']}"])
 
 
 @app.command()
@@ -265,6 +443,43 @@ def worker(
         worked = jobs.work(settings, until_empty=until_empty)
         told = "No work is left." if worked else "Another worker is busy in this workspace already."
         _answer(as_json, {"worked": worked, "message": told}, [told])
+
+
+def _is_there(ref: str) -> bool:
+    try:
+        return Path(ref).expanduser().exists()
+    except (OSError, ValueError):  # too long for a path, or with a NUL in it
+        return False
+
+
+def _whole(ref: str) -> str:
+    """A file or folder by its whole path: a worker that takes the job may stand in another folder."""
+    return str(Path(ref).expanduser().resolve()) if _is_there(ref) else ref
+
+
+def _playlist_json(row: Any) -> dict[str, Any]:
+    names = ("id", "source", "reference", "title", "owner", "tracks", "genres", "skipped", "read_at")
+    return {name: getattr(row, name) for name in names}
+
+
+def _reading_json(reading: Any) -> dict[str, Any]:
+    playlist = reading.playlist
+    return {
+        **{name: getattr(playlist, name) for name in ("source", "reference", "title", "owner", "url")},
+        "tracks": playlist.n_listed if playlist.n_listed is not None else len(playlist.tracks),
+        **{name: getattr(reading, name) for name in ("genre", "score", "reasons", "error")},
+    }
+
+
+def _track_json(row: Any) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "title": row.title,
+        "artists": [name for name in row.artist.split("; ") if name],
+        "isrc": row.isrc,
+        "label": {genre: round(share, 6) for genre, share in row.label.weights} if row.label else {},
+        "votes": [{"genre": vote.genre, "source": vote.source, "weight": vote.weight} for vote in row.votes],
+    }
 
 
 @contextmanager

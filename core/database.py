@@ -1,6 +1,7 @@
 """SQLite: connections and numbered migrations. `PRAGMA user_version` counts the migrations a file has had."""
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -23,6 +24,8 @@ class Database:
     def __init__(self, path: Path) -> None:
         """Open `path`, creating or migrating it (after a backup) where needed."""
         self.path = path
+        self._watching: sqlite3.Connection | None = None
+        self._watch_lock = threading.Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             _migrate(path)
@@ -33,6 +36,13 @@ class Database:
                 f"{path} is damaged, or not a Genrescope library. Put a backup in its place (see {path.parent / 'backups'}), "
                 "or move it away to begin anew."
             ) from error
+
+    def version(self) -> int:
+        """A number that changes whenever any process has written to the library: what was read before is then old."""
+        with self._watch_lock:
+            if self._watching is None:
+                self._watching = _connect(self.path, check_same_thread=False)
+            return int(self._watching.execute("PRAGMA data_version").fetchone()[0])
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -55,8 +65,10 @@ class Database:
                 raise
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+def _connect(path: Path, *, check_same_thread: bool = True) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=check_same_thread
+    )
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA foreign_keys = ON")

@@ -2,28 +2,44 @@
 
 from collections import Counter
 
+import pandas as pd
 import streamlit as st
 
 from app import charts, state, ui
 from core.audio.crops import crop_starts
+from core.library import summary
 from core.library.store import TrackRow
 from core.recipes import TrainingRecipe
 
+OFFERED = 200  # songs to choose from: more is for searching
+VOTERS = {
+    "hand": "you", "folder": "folder", "tag": "tag in the file", "csv": "table", "playlist": "playlist",
+    "musicbrainz": "MusicBrainz",
+}  # fmt: skip
 CROP_FRAMES = TrainingRecipe().crop_frames
 
 
 def song(tracks: list[TrackRow]) -> None:
     """One song: sound, waveform, spectrogram, crops."""
-    by_id = {track.id: track for track in tracks}
-    asked = st.query_params.get("track", "")
-    first = list(by_id).index(int(asked)) if asked.isdigit() and int(asked) in by_id else 0
-    track = by_id[st.selectbox("Song", list(by_id), first, format_func=lambda number: _name(by_id[number]))]
+    asked = str(state.take(state.LOOKED_AT) or st.query_params.get("track", ""))
+    left, right = st.columns([1, 2])
+    words = left.text_input("Search", placeholder="title, artist, genre …", icon=":material/search:")
+    offered = {track.id: track for track in summary.matching(tracks, words)[:OFFERED]}
+    if not words:
+        offered |= {track.id: track for track in tracks if str(track.id) == asked}
+    if not offered:
+        st.info("No song is found for these words.", icon=":material/search_off:")
+        return
+    first = list(offered).index(int(asked)) if asked.isdigit() and int(asked) in offered else 0
+    track = offered[right.selectbox("Song", list(offered), first, format_func=lambda number: _name(offered[number]))]
     st.query_params["track"] = str(track.id)
-    st.caption(
-        f"{ui.plain(ui.label_in_words(track.label)) or 'no genre yet'} · {track.codec}, {track.sample_rate:,} Hz"
-        + (f" · {ui.plain(track.reason)}" if track.reason else "")
-    )
+    sound = f" · {track.codec}, {track.sample_rate:,} Hz" if track.path else ""
+    reason = f" · {ui.plain(track.reason)}" if track.reason else ""
+    st.caption(f"{ui.plain(ui.label_in_words(track.label)) or 'no genre yet'}{sound}{reason}")
+    votes(track)
     ui.player(track)
+    if not track.path:
+        return
     with ui.told_errors(), st.spinner("Drawing …"):
         st.altair_chart(charts.waveform(state.envelope(track.path, track.sha256)))
     if track.state != "ready":
@@ -43,12 +59,36 @@ def song(tracks: list[TrackRow]) -> None:
         )
 
 
+def votes(track: TrackRow) -> None:
+    """Where each vote for a song comes from."""
+    with st.expander(f"{len(track.votes)} vote{'s' * (len(track.votes) != 1)}: where its genres come from"):
+        if track.votes:
+            st.dataframe(
+                pd.DataFrame(
+                    {
+                        "genre": [vote.genre for vote in track.votes],
+                        "source": [VOTERS.get(vote.source, vote.source) for vote in track.votes],
+                        "which": [vote.reference for vote in track.votes],
+                        "weight": [vote.weight for vote in track.votes],
+                    }
+                ),
+                hide_index=True,
+            )
+        else:
+            st.caption("Nothing says what genre this song is of.")
+        if any(vote.source == "hand" for vote in track.votes):
+            st.caption("You have given it a genre: only that counts.")
+        facts = [f"ISRC {track.isrc}"] * bool(track.isrc) + ["set aside (see Genres, Balance)"] * track.set_aside
+        for fact in [*facts, *state.library().urls(track.id)]:
+            st.caption(ui.plain(fact))
+
+
 def collection(tracks: list[TrackRow]) -> None:
     """The whole library: balance, lengths, mean spectra."""
     balance: dict[str, Counter[str]] = {}
     for track in tracks:
         balance.setdefault(track.label.top if track.label else "(none)", Counter())[track.state] += 1
-    genres = state.library().genres()
+    genres = [genre.name for genre in state.vocabulary() if genre.has_votes]
     left, right = st.columns(2)
     with left:
         st.subheader("Songs per genre")
@@ -60,7 +100,7 @@ def collection(tracks: list[TrackRow]) -> None:
     if spectra:
         st.subheader("Mean spectrum of each genre")
         st.caption("How loud each frequency is on average: what tells genres apart before any rhythm does.")
-        st.altair_chart(charts.mean_spectra(spectra, genres, state.RECIPE))
+        st.altair_chart(charts.mean_spectra(spectra, genres, state.RECIPE, state.colours()))
 
 
 def _name(track: TrackRow) -> str:
@@ -68,7 +108,7 @@ def _name(track: TrackRow) -> str:
 
 
 ui.header("Explore", "Hear and see a song as the network gets it, and what your library is made of.")
-tracks = state.library().tracks(state.RECIPE.fingerprint)
+tracks = state.tracks()
 if not tracks:
     ui.empty("There are no songs yet.", go_to="library", label="Import songs")
     st.stop()

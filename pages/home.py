@@ -13,17 +13,19 @@ models = [entry for entry in list_models(state.settings()) if entry.card]
 training = next((run for run in state.runs().list() if run.state != "finished"), None)
 
 steps = {
-    "library": (
-        "1 · Songs",
-        f"{counts['tracks']:,} songs, {counts['genres']:,} genres" if counts["tracks"] else "none yet",
-        "Import a folder of songs. Their genres come from folders, tags or a table, and can be changed by hand.",
-        counts["tracks"] > 0,
+    "playlists": (
+        "1 · Genres",
+        f"{counts['playlists']:,} playlists, {counts['genres']:,} genres" if counts["genres"] else "none yet",
+        "A playlist that stands for a genre votes for its songs. Folders and tags of your own songs vote too.",
+        counts["labelled"] > 0,
     ),
-    "explore": (
-        "2 · Spectrograms",
-        f"{counts['ready']:,} of {counts['tracks']:,} ready" if counts["tracks"] else "none yet",
-        "A spectrogram is a picture of a song: time from left to right, low to high notes from bottom to top.",
-        counts["ready"] > 0 and counts["ready"] + counts["failed"] >= counts["tracks"],
+    "library": (
+        "2 · Songs",
+        f"{counts['with_sound']:,} with sound, {counts['ready']:,} spectrograms"
+        if counts["with_sound"]
+        else "none yet",
+        "Import a folder of songs. A spectrogram is a picture of one: time from left to right, low to high notes upwards.",
+        counts["with_sound"] > 0 and counts["ready"] + counts["failed"] >= counts["with_sound"],
     ),
     "train": (
         "3 · Training",
@@ -38,13 +40,17 @@ steps = {
         False,
     ),
 }
-to_do = next(name for name, (*_, done) in steps.items() if not done)
 labels = {
-    "library": "Import songs",
-    "explore": "Make spectrograms",
+    "playlists": "Add playlists",
+    "library": "Make spectrograms" if counts["with_sound"] else "Import songs",
     "train": "Train a network" if training is None else f"See the training of {training.name}",
     "predict": "Drop in a song",
 }
+to_do = next(name for name, (*_, done) in steps.items() if not done)
+if to_do == "playlists":  # most people have songs; their folders tell genres
+    to_do, instead = "library", "playlists"
+else:
+    instead = None
 
 for column, (title, standing, explanation, done) in zip(st.columns(4), steps.values(), strict=True):
     with column.container(border=True, height="stretch"):
@@ -52,8 +58,11 @@ for column, (title, standing, explanation, done) in zip(st.columns(4), steps.val
         st.markdown(standing)
         st.caption(explanation)
 
-if st.button(f"Next: {labels[to_do]}", type="primary", icon=":material/arrow_forward:", key="next-step"):
-    st.switch_page(pages()["library" if to_do == "explore" else to_do])
+with st.container(horizontal=True):
+    if st.button(f"Next: {labels[to_do]}", type="primary", icon=":material/arrow_forward:", key="next-step"):
+        st.switch_page(pages()[to_do])
+    if instead and st.button(f"Or begin here: {labels[instead]}", icon=":material/queue_music:"):
+        st.switch_page(pages()[instead])
 
 for job in state.queue().unfinished():
     ui.job_panel(job)

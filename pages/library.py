@@ -10,9 +10,11 @@ from core.audio.waveform import SUFFIXES
 from core.files import duration_in_words
 from core.jobs import kinds
 from core.jobs.queue import Job
+from core.library import summary
 from core.library.importing import GenreFrom
 from core.library.store import TrackRow
 
+SHOWN = 1000  # songs of the table: more is for searching
 WAYS: dict[GenreFrom, str] = {
     "folder": "the folder a song lies in",
     "top-folder": "the first folder inside",
@@ -107,10 +109,11 @@ def spectrogram_section(tracks: list[TrackRow], job: Job | None) -> None:
 def table_section(tracks: list[TrackRow]) -> None:
     """Find songs, hear them, give them a genre."""
     words = st.text_input("Search", placeholder="title, artist, genre …", icon=":material/search:")
-    rows = [track for track in tracks if words.casefold() in _haystack(track)]
+    found = summary.matching(tracks, words)
+    rows = found[:SHOWN]
     table = pd.DataFrame(
         {
-            "play": ["▶"] * len(rows),
+            "play": ["▶" if track.path else "" for track in rows],
             "title": [track.title for track in rows],
             "artist": [track.artist for track in rows],
             "genre": [ui.label_in_words(track.label) for track in rows],
@@ -137,7 +140,8 @@ def table_section(tracks: list[TrackRow]) -> None:
         },
         height=420,
     )
-    st.caption(f"{len(rows):,} of {len(tracks):,} songs. Tick rows to change their genre.")
+    shown = f"The first {SHOWN:,} of " if len(found) > SHOWN else ""
+    st.caption(f"{shown}{len(found):,} of {len(tracks):,} songs. Tick rows to change their genre.")
     playing = next((track for track in tracks if track.id == state.get(state.PLAYING)), None)
     if playing:
         st.markdown(f"**{ui.plain(playing.title)}** · {ui.plain(playing.artist)}")
@@ -146,39 +150,28 @@ def table_section(tracks: list[TrackRow]) -> None:
 
 
 def edit_section(track_ids: list[int]) -> None:
-    """Give the ticked songs a genre; take the last such edit back."""
+    """Give the ticked songs a genre; take the last edit back."""
     if track_ids:
-        with st.form("edit", border=True):
-            genres = st.multiselect(
-                f"Genre of the {len(track_ids)} ticked song{'s' * (len(track_ids) > 1)}",
-                state.library().genres(),
-                accept_new_options=True,
-                placeholder="choose, or type a new one; several share the song equally",
-            )
-            if st.form_submit_button("Give this genre", type="primary") and genres:
-                with ui.told_errors():
-                    state.library().label_by_hand(track_ids, dict.fromkeys(genres, 1.0), who="you")
-                    st.rerun()
+        ui.label_form(track_ids)
         if st.button(f"Make spectrograms of the {len(track_ids)} ticked", icon=":material/equalizer:"):
             state.begin(kinds.submit_preprocess(state.queue(), track_ids=track_ids))
             st.rerun()
-    edit = state.library().latest_edit()
-    if edit and st.button(f"Undo: {ui.plain(edit.description)}", icon=":material/undo:"):
-        with ui.told_errors():
-            state.library().undo(edit.id)
-            st.rerun()
-
-
-def _haystack(track: TrackRow) -> str:
-    return " ".join((track.title, track.artist, track.album, ui.label_in_words(track.label))).casefold()
+    ui.undo_button()
 
 
 ui.header("Library", "Your songs, and what genre each one is said to be.")
 importing, preprocessing = state.queue().latest("import"), state.queue().latest("preprocess")
-tracks = state.library().tracks(state.RECIPE.fingerprint)
+tracks = state.tracks()
 with st.expander("**Import a folder of songs**", expanded=not tracks, icon=":material/create_new_folder:"):
     import_section()
 ui.job_panel(importing)
-if tracks:
+if any(track.path for track in tracks):
     spectrogram_section(tracks, preprocessing)
+elif tracks:
+    st.info(
+        "These songs come from playlists and have no sound yet. Import a folder that holds them: a file that is certainly "
+        "one of them becomes its sound.",
+        icon=":material/volume_off:",
+    )
+if tracks:
     table_section(tracks)

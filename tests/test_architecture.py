@@ -10,9 +10,9 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[1]
 
 FLOORS = [
-    ["core", "core.errors", "core.files", "core.settings", "core.music", "core.recipes", "core.database"],
-    ["core.audio", "core.jobs", "core.jobs.queue", "core.jobs.compute", "core.jobs.context"],
-    ["core.library", "core.sources", "core.fetch"],
+    ["core", "core.errors", "core.files", "core.settings", "core.music", "core.recipes", "core.database", "core.names"],
+    ["core.audio", "core.jobs", "core.jobs.queue", "core.jobs.compute", "core.jobs.context", "core.fetch"],
+    ["core.library", "core.sources"],
     ["core.collecting", "core.learning", "core.inference"],
     ["core.quality"],
     ["core.jobs.kinds", "core.jobs.worker", "core.doctor"],
@@ -37,7 +37,9 @@ NETWORK = {
     "spotipy",
 }
 PICKLES = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
-SQL_ROOMS = {"core.library.store", "core.library.runs", "core.jobs.queue", "core.database"}
+SQL_ROOMS = {"core.jobs.queue", "core.database"} | {
+    f"core.library.{room}" for room in ("store", "runs", "edits", "genres", "catalogue", "playlists", "mapping")
+}
 SQL_WORDS = ("select", "insert", "update", "delete", "create", "drop", "alter", "pragma", "begin", "replace", "with")
 
 

@@ -24,13 +24,21 @@ def test_the_way_through_is_told_on_the_command_line() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_and_its_options_exist(command: str) -> None:
     name, *arguments = shlex.split(command)
-    group = get_command(app)
-    group.commands[name].make_context(name, arguments)  # type: ignore[attr-defined]  # raises for what it does not know
+    found = get_command(app).commands[name]  # type: ignore[attr-defined]
+    if hasattr(found, "commands"):
+        name, *arguments = arguments
+        found = found.commands[name]
+    found.make_context(name, arguments)  # raises for what it does not know
 
 
 @pytest.mark.parametrize("option", sorted(set(re.findall(r"`(--[a-z-]+)", README))))
 def test_an_option_told_in_passing_exists(option: str) -> None:
-    known = {name for command in get_command(app).commands.values() for p in command.params for name in p.opts}  # type: ignore[attr-defined]
+    commands = [
+        command
+        for top in get_command(app).commands.values()
+        for command in (top, *getattr(top, "commands", {}).values())
+    ]  # type: ignore[attr-defined]
+    known = {name for command in commands for p in command.params for name in p.opts}
     assert option in known | {"--help"}
 
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,7 @@ def preprocess_job(context: JobContext) -> dict[str, Any]:
         on_progress=lambda done, total: context.report(done, total, "Making spectrograms"),
     )
     made, audio_s, failed = library.spectrograms_of_job(context.job.id)
-    wanted = len(library.tracks(recipe.fingerprint)) if asked["track_ids"] is None else len(asked["track_ids"])
+    wanted = library.counts(recipe.fingerprint)["with_sound"] if asked["track_ids"] is None else len(asked["track_ids"])
     return {
         "done": made,
         "skipped": max(0, wanted - made - len(failed)),
@@ -143,11 +143,77 @@ def evaluate_job(context: JobContext) -> dict[str, Any]:
     )
 
 
+def submit_read(
+    queue: Queue,
+    refs: Sequence[str | tuple[str, str]],
+    *,
+    take_in: bool,
+    genres: Mapping[str, float] | None = None,
+) -> Job:
+    """Ask for playlists to be read: as a person gave them, or by (source, reference); `collecting.playlists.read`."""
+    parameters = {"refs": list(refs), "take_in": take_in, "genres": None if genres is None else dict(genres)}
+    return _submit(queue, "read", parameters)
+
+
+def read_job(context: JobContext) -> dict[str, Any]:
+    """Do what `submit_read` asked for."""
+    context.check()
+    from core.collecting.playlists import Wanted, read, understand  # spotipy and yt-dlp: only where they are needed
+    from core.sources.registry import sources
+
+    asked = context.job.parameters
+    known = sources(context.settings)
+    answers = read(
+        [understand(ref, known) if isinstance(ref, str) else Wanted(ref[1], *ref) for ref in asked["refs"]],
+        context.database,
+        context.settings,
+        known,
+        take_in=asked["take_in"],
+        genres=asked["genres"],
+        job_id=context.job.id,
+        on_progress=context.report,
+    )
+    failed = [{"path": answer["ref"], "reason": answer["error"]} for answer in answers if answer["error"]]
+    return {"playlists": answers, "failed": failed}
+
+
+def submit_search(queue: Queue, genres: Sequence[str]) -> Job:
+    """Ask for a search for playlists of these genres."""
+    return _submit(queue, "search", {"genres": list(genres)})
+
+
+def search_job(context: JobContext) -> dict[str, Any]:
+    """Do what `submit_search` asked for."""
+    context.check()
+    from core.collecting.playlists import search
+    from core.sources.registry import sources
+
+    asked = context.job.parameters
+    return search(asked["genres"], context.database, sources(context.settings), on_progress=context.report)
+
+
+def submit_genre_votes(queue: Queue) -> Job:
+    """Ask for the genres that MusicBrainz tells of tracks it was not asked about yet."""
+    return _submit(queue, "musicbrainz", {})
+
+
+def genre_votes_job(context: JobContext) -> dict[str, Any]:
+    """Do what `submit_genre_votes` asked for."""
+    context.check()
+    from core.collecting.genre_votes import look_up
+    from core.sources.musicbrainz import MusicBrainz
+
+    return look_up(Library(context.database), MusicBrainz(context.settings), on_progress=context.report)
+
+
 KINDS: dict[str, Kind] = {
     "import": import_job,
     "preprocess": preprocess_job,
     "train": train_job,
     "evaluate": evaluate_job,
+    "read": read_job,
+    "search": search_job,
+    "musicbrainz": genre_votes_job,
 }
 
 

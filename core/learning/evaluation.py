@@ -14,9 +14,9 @@ from core.jobs.compute import fan_out
 from core.learning import metrics
 from core.learning.model import Model
 from core.library.importing import audio_files_in
-from core.library.names import MAX_GENRE, clean
 from core.library.preprocessing import codes_of
 from core.music import CodeArray, FloatArray, GenreDistribution, Song
+from core.names import MAX_GENRE, clean
 from core.recipes import SpectrogramRecipe
 from core.settings import Settings
 

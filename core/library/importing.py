@@ -18,6 +18,7 @@ from core.files import sha256_of, whole
 from core.library import names
 from core.library.store import FoundFile, Library
 from core.music import Vote
+from core.names import MAX_GENRE, clean
 from core.settings import Settings
 
 GenreFrom = Literal["folder", "top-folder", "tag", "csv"]
@@ -265,9 +266,9 @@ def _names(path: Path, tags: dict[str, str], described: dict[str, str]) -> tuple
     if not artist and not title:
         artist = named_artist
     return (
-        names.clean(artist or ""),
-        names.clean(title or "") or named_title,
-        names.clean(described.get("album") or tags.get("album") or ""),
+        clean(artist or ""),
+        clean(title or "") or named_title,
+        clean(described.get("album") or tags.get("album") or ""),
     )
 
 
@@ -279,7 +280,7 @@ def _genre(way: GenreFrom, path: Path, directory: Path, tags: dict[str, str], de
         genre = inside[0] if len(inside) > 1 else directory.name
     else:
         genre = tags.get("genre", "") if way == "tag" else described.get("genre", "")
-    return names.clean(genre, limit=names.MAX_GENRE)
+    return clean(genre, limit=MAX_GENRE)
 
 
 def _copied(found: FoundFile, settings: Settings) -> FoundFile:

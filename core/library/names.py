@@ -3,19 +3,11 @@
 import re
 import unicodedata
 
-MAX_NAME = 300
-"""Longer names are cut: they are noise, and they break tables."""
-MAX_GENRE = 60
+from core.names import MAX_GENRE, MAX_NAME, clean  # noqa: F401 - the limits are still found here, too
 
 _JOINERS = re.compile(r"\s*(?:;|/|,|&|\+|\band\b|\bfeat(?:uring|\.)?\s|\bft\.?\s|\bvs\.?\s|\bwith\b)\s*", re.IGNORECASE)
 _TRACK_NUMBER = re.compile(r"^(?:\d{1,3}(?:[.)\-]|\s-)|0\d{1,2})\s+(?=\S)")  # not the number in "50 Cent"
 _DOWNLOAD_ID = re.compile(r"\s*\[(?:\d+|[\w-]{11})\]$")
-
-
-def clean(text: str, *, limit: int = MAX_NAME) -> str:
-    """`text` on one line, without control and direction characters, at most `limit` long."""
-    visible = "".join(" " if ch.isspace() else ch for ch in text if ch.isspace() or unicodedata.category(ch)[0] != "C")
-    return " ".join(visible.split())[:limit].strip()
 
 
 def comparable(name: str) -> str:

@@ -1,7 +1,6 @@
-"""The room that speaks SQL about music: tracks, votes, audio files, spectrograms, edits."""
+"""Tracks with their votes, audio files and spectrograms. Speaks SQL."""
 
 import json
-import math
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -10,9 +9,10 @@ import numpy as np
 
 from core.database import Database, now
 from core.errors import LibraryError
-from core.library import labels
-from core.library.names import MAX_GENRE, clean
-from core.music import FloatArray, GenreDistribution, Song, Vote
+from core.library import catalogue, labels
+from core.library.edits import editing
+from core.library.genres import Names, checked_weights
+from core.music import FloatArray, GenreDistribution, ListedTrack, Song, Vote
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,9 @@ class AudioToDo:
 class TrackRow:
     """A track as the library page and the command line show it.
 
-    `state` is that of its spectrogram under one recipe: `ready`, `waiting`, `failed`; `reason` says why it failed,
-    or what is wrong with the file.
+    `artist` holds several with `; ` between them. `state` is that of its spectrogram under one recipe: `ready`,
+    `waiting`, `failed`, or `no sound` where there is no audio file (then what describes one is empty or 0); `reason`
+    says why it failed, or what is wrong with the file. A track that is `set_aside` is not learned from.
     """
 
     id: int
@@ -68,10 +69,12 @@ class TrackRow:
     artist: str
     album: str
     duration_s: float | None
+    isrc: str | None
     path: str
     sha256: str
     codec: str
     sample_rate: int
+    set_aside: bool
     votes: tuple[Vote, ...]
     label: GenreDistribution | None
     state: str
@@ -85,15 +88,6 @@ class BandStatistics:
     n_frames: FloatArray
     mean: FloatArray
     std: FloatArray
-
-
-@dataclass(frozen=True)
-class Edit:
-    """One action of a person on labels, which can be undone as one."""
-
-    id: int
-    description: str
-    undone: bool
 
 
 class Library:
@@ -118,16 +112,18 @@ class Library:
     def add_files(self, files: Sequence[FoundFile], *, playlist: tuple[str, str, str], job_id: int | None) -> None:
         """Take `files` in, all or none: a track for each new SHA-256; votes and place in `playlist` for all.
 
-        `playlist` is (source, reference, title). A file known under a path that is gone takes the new path.
+        `playlist` is (source, reference, title). A file of a track that the library knows without sound becomes that
+        track's sound.
         """
         with self._database.write() as db:
             playlist_id = _playlist_id(db, *playlist)
+            names = Names(db)
             for file in files:
                 row = db.execute("SELECT track_id FROM audio_files WHERE sha256 = ?", (file.sha256,)).fetchone()
-                track_id = int(row["track_id"]) if row else _add_track(db, file, job_id)
+                track_id = int(row["track_id"]) if row else _add_file(db, file, job_id)
                 db.execute("INSERT OR IGNORE INTO playlist_tracks VALUES (?, ?)", (playlist_id, track_id))
                 for vote in file.votes:
-                    _add_vote(db, track_id, vote)
+                    _add_vote(db, names, track_id, vote)
 
     def relocate(self, file: FoundFile) -> None:
         """A known audio file lies elsewhere now."""
@@ -274,10 +270,12 @@ class Library:
         """All tracks (or one), newest last, with the state of their spectrogram under one recipe."""
         with self._database.read() as db:
             rows = db.execute(
-                "SELECT tracks.id, title, artist, album, tracks.duration_s, path, sha256, codec, sample_rate, "
-                "CASE spectrograms.state WHEN 'done' THEN 'ready' WHEN 'failed' THEN 'failed' ELSE 'waiting' END state, "
-                "audio_files.reason AS reason "
-                "FROM tracks JOIN audio_files ON track_id = tracks.id "
+                "SELECT tracks.id, title, artist, album, tracks.duration_s, isrc, set_aside, coalesce(path, '') AS path, "
+                "coalesce(sha256, '') AS sha256, coalesce(codec, '') AS codec, coalesce(sample_rate, 0) AS sample_rate, "
+                "CASE WHEN sha256 IS NULL THEN 'no sound' WHEN spectrograms.state = 'done' THEN 'ready' "
+                "WHEN spectrograms.state = 'failed' THEN 'failed' ELSE 'waiting' END AS state, "
+                "coalesce(audio_files.reason, '') AS reason "
+                "FROM tracks LEFT JOIN audio_files ON track_id = tracks.id "
                 "LEFT JOIN spectrograms ON audio_id = audio_files.id AND fingerprint = ? "
                 "WHERE ? IS NULL OR tracks.id = ? ORDER BY tracks.id",
                 (fingerprint, track_id, track_id),
@@ -285,20 +283,33 @@ class Library:
             votes = _votes(db, track_id)
         return [
             TrackRow(
-                **dict(row),
+                **{**dict(row), "set_aside": bool(row["set_aside"])},
                 votes=tuple(votes.get(row["id"], ())),
                 label=labels.resolve(votes.get(row["id"], ())),
             )
             for row in rows
         ]
 
+    def labels_of(self, tracks: Sequence[ListedTrack]) -> list[GenreDistribution]:
+        """The labels of those of `tracks` that the library knows and that have one."""
+        with self._database.read() as db:
+            ids = {track_id for track_id in catalogue.find(db, tracks) if track_id is not None}
+            votes = [_votes(db, track_id).get(track_id, []) for track_id in sorted(ids)]
+        return [label for given in votes if (label := labels.resolve(given))]
+
+    def urls(self, track_id: int) -> list[str]:
+        """Where sources say that a track is."""
+        with self._database.read() as db:
+            rows = db.execute("SELECT url FROM track_urls WHERE track_id = ? ORDER BY url", (track_id,)).fetchall()
+        return [row["url"] for row in rows]
+
     def songs(self, fingerprint: str) -> list[Song]:
-        """Every song that can be learned from: it has a label and a spectrogram. In the order of its SHA-256."""
+        """Every song to learn from: it has a label and a spectrogram and is not set aside. In the order of its SHA-256."""
         with self._database.read() as db:
             rows = db.execute(
                 "SELECT track_id, title, artist, audio_files.duration_s, sha256, n_frames FROM spectrograms "
                 "JOIN audio_files ON audio_files.id = audio_id JOIN tracks ON tracks.id = track_id "
-                "WHERE fingerprint = ? AND spectrograms.state = 'done' ORDER BY sha256",
+                "WHERE fingerprint = ? AND spectrograms.state = 'done' AND NOT set_aside ORDER BY sha256",
                 (fingerprint,),
             ).fetchall()
             votes = _votes(db, None)
@@ -306,21 +317,23 @@ class Library:
         return [Song(**dict(row), label=label) for row, label in labelled if label is not None]
 
     def genres(self) -> list[str]:
-        """Genres that any counted vote names, by name."""
+        """Genres that any vote names, in the order of the vocabulary."""
         with self._database.read() as db:
             rows = db.execute(
-                "SELECT DISTINCT name FROM genres JOIN votes ON genre_id = genres.id WHERE withdrawn_by IS NULL "
-                "ORDER BY name COLLATE NOCASE"
+                "SELECT name FROM genres WHERE id IN (SELECT genre_id FROM votes UNION SELECT genre_id FROM playlist_genres) "
+                "ORDER BY position IS NULL, position, name COLLATE NOCASE"
             ).fetchall()
         return [row["name"] for row in rows]
 
     def counts(self, fingerprint: str) -> dict[str, int]:
-        """How much there is: tracks, labelled, genres, artists, ready, failed."""
+        """How much there is: tracks, playlists, with_sound, labelled, genres, artists, ready, failed."""
         with self._database.read() as db:
             row = db.execute(
                 "SELECT (SELECT count(*) FROM tracks) tracks, "
-                "(SELECT count(DISTINCT track_id) FROM votes WHERE withdrawn_by IS NULL) labelled, "
-                "(SELECT count(DISTINCT genre_id) FROM votes WHERE withdrawn_by IS NULL) genres, "
+                "(SELECT count(*) FROM playlists WHERE source <> 'folder') playlists, "
+                "(SELECT count(*) FROM audio_files) with_sound, "
+                "(SELECT count(DISTINCT track_id) FROM track_votes) labelled, "
+                "(SELECT count(DISTINCT genre_id) FROM track_votes) genres, "
                 "(SELECT count(DISTINCT artist) FROM tracks WHERE artist <> '') artists, "
                 "(SELECT count(*) FROM spectrograms WHERE fingerprint = :f AND state = 'done') ready, "
                 "(SELECT count(*) FROM spectrograms WHERE fingerprint = :f AND state = 'failed') failed",
@@ -328,53 +341,62 @@ class Library:
             ).fetchone()
         return dict(row)
 
-    # -- labelling by hand -----------------------------------------------------------------------------------------
+    # -- what a person decides -------------------------------------------------------------------------------------
 
-    def label_by_hand(self, track_ids: Sequence[int], genres: dict[str, float], *, who: str) -> Edit:
-        """Give tracks these genres (with weights); earlier hand votes on them are replaced. One `Edit`, undoable."""
-        genres = {clean(genre, limit=MAX_GENRE): weight for genre, weight in genres.items()}
-        weights = genres.values()
-        if not track_ids or not all(genres) or not weights or not all(0 < weight < math.inf for weight in weights):
-            raise LibraryError("Choose at least one track and one genre, each with a weight above 0.")
-        description = f"{' + '.join(genres)} for {len(track_ids)} track{'s' * (len(track_ids) > 1)}"
-        with self._database.write() as db:
-            edit_id = int(
-                db.execute("INSERT INTO edits (description, created_at) VALUES (?, ?)", (description, now())).lastrowid
-                or 0
-            )
-            asked = json.dumps(list(track_ids))
-            known = db.execute("SELECT count(*) FROM tracks WHERE id IN (SELECT value FROM json_each(?))", (asked,))
-            if known.fetchone()[0] != len(set(track_ids)):
-                raise LibraryError("Some of these tracks are not in the library any more. Load the page again.")
+    def label_by_hand(self, track_ids: Sequence[int], genres: dict[str, float], *, who: str) -> None:
+        """Give tracks these genres (with weights); earlier hand votes on them are replaced. One edit, undoable."""
+        genres = checked_weights(genres)
+        if not track_ids or not genres:
+            raise LibraryError("Choose at least one track and one genre.")
+        told = f"{' + '.join(genres)} for {len(track_ids)} track{'s' * (len(track_ids) > 1)}"
+        with editing(self._database, told) as db:
+            names = Names(db)
+            asked = _known(db, track_ids)
             db.execute(
-                "UPDATE votes SET withdrawn_by = ? WHERE source = 'hand' AND withdrawn_by IS NULL "
-                "AND track_id IN (SELECT value FROM json_each(?))",
-                (edit_id, asked),
+                "DELETE FROM votes WHERE source = 'hand' AND track_id IN (SELECT value FROM json_each(?))", (asked,)
             )
             for track_id in track_ids:
                 for genre, weight in genres.items():
-                    _add_vote(db, track_id, Vote(genre, "hand", weight, who), edit_id)
-        return Edit(edit_id, description, undone=False)
+                    db.execute(
+                        "INSERT OR IGNORE INTO votes (track_id, genre_id, source, reference, weight, created_at) "
+                        "VALUES (?, ?, 'hand', ?, ?, ?)",
+                        (track_id, names.id_of(genre), who, weight, now()),
+                    )
 
-    def undo(self, edit_id: int) -> None:
-        """Take back the latest edit; undoing an older one first is refused, since later ones build on it."""
-        with self._database.write() as db:
-            latest = db.execute("SELECT max(id) FROM edits WHERE undone_at IS NULL").fetchone()[0]
-            if latest != edit_id:
-                raise LibraryError("Only the latest edit can be undone. It was undone already, or another came after.")
-            db.execute("UPDATE votes SET withdrawn_by = edit_id WHERE edit_id = ?", (edit_id,))
+    def set_aside(self, track_ids: Sequence[int]) -> None:
+        """Just these tracks are not learned from (none: all are). One edit, undoable."""
+        n = len(track_ids)
+        told = f"set {n:,} track{'s' * (n != 1)} aside" if n else "no track is set aside"
+        with editing(self._database, told) as db:
+            asked = _known(db, track_ids)
             db.execute(
-                "UPDATE votes SET withdrawn_by = NULL WHERE withdrawn_by = ? AND edit_id IS NOT ?", (edit_id, edit_id)
+                "UPDATE tracks SET set_aside = NOT set_aside "
+                "WHERE set_aside <> (id IN (SELECT value FROM json_each(?)))",
+                (asked,),
             )
-            db.execute("UPDATE edits SET undone_at = ? WHERE id = ?", (now(), edit_id))
 
-    def latest_edit(self) -> Edit | None:
-        """The edit that `undo` would take back."""
+    # -- votes from a genre service --------------------------------------------------------------------------------
+
+    def not_looked_up(self) -> list[tuple[int, ListedTrack]]:
+        """Tracks that no genre service was asked about yet, with their ids."""
         with self._database.read() as db:
-            row = db.execute(
-                "SELECT id, description FROM edits WHERE undone_at IS NULL ORDER BY id DESC LIMIT 1"
-            ).fetchone()
-        return Edit(row["id"], row["description"], undone=False) if row else None
+            rows = db.execute(
+                "SELECT id, title, artist, album, duration_s, isrc FROM tracks "
+                "WHERE NOT EXISTS (SELECT 1 FROM genre_lookups WHERE track_id = tracks.id) ORDER BY id"
+            ).fetchall()
+        return [(row["id"], catalogue.as_listed(row)) for row in rows]
+
+    def looked_up(self, track_id: int, votes: Sequence[Vote], found: str) -> None:
+        """What a genre service said of a track (`found`: JSON): its votes, none for nothing."""
+        with self._database.write() as db:
+            names = Names(db)
+            for vote in votes:
+                db.execute(
+                    "INSERT OR REPLACE INTO votes (track_id, genre_id, source, reference, weight, created_at) "
+                    "VALUES (?, ?, ?, ?, ?, ?)",
+                    (track_id, names.id_of(vote.genre), vote.source, vote.reference, vote.weight, now()),
+                )
+            db.execute("INSERT OR REPLACE INTO genre_lookups VALUES (?, ?, ?)", (track_id, found, now()))
 
 
 def _playlist_id(db: sqlite3.Connection, source: str, reference: str, title: str) -> int:
@@ -386,11 +408,22 @@ def _playlist_id(db: sqlite3.Connection, source: str, reference: str, title: str
     return int(row["id"])
 
 
-def _add_track(db: sqlite3.Connection, file: FoundFile, job_id: int | None) -> int:
-    track_id = db.execute(
-        "INSERT INTO tracks (title, artist, album, duration_s, created_by_job, created_at) VALUES (?, ?, ?, ?, ?, ?)",
-        (file.title, file.artist, file.album, file.duration_s, job_id, now()),
-    ).lastrowid
+def _known(db: sqlite3.Connection, track_ids: Sequence[int]) -> str:
+    """These ids as a JSON list. `LibraryError` if one is of no track."""
+    asked = json.dumps(list(track_ids))
+    known = db.execute("SELECT count(*) FROM tracks WHERE id IN (SELECT value FROM json_each(?))", (asked,))
+    if known.fetchone()[0] != len(set(track_ids)):
+        raise LibraryError("Some of these tracks are not in the library any more. Load the page again.")
+    return asked
+
+
+def _add_file(db: sqlite3.Connection, file: FoundFile, job_id: int | None) -> int:
+    """The track of a new audio file: one that is certainly the same and has no sound yet, else a new one."""
+    artists = tuple(name for name in file.artist.split(catalogue.BETWEEN_ARTISTS) if name)
+    listed = ListedTrack(file.title, artists, file.album, file.duration_s)
+    found = catalogue.find(db, [listed])[0] if artists else None
+    silent = found and not db.execute("SELECT 1 FROM audio_files WHERE track_id = ?", (found,)).fetchone()
+    track_id = found if found and silent else catalogue.add_track(db, listed, job_id=job_id)
     db.execute(
         "INSERT INTO audio_files (track_id, sha256, path, copied, container, codec, sample_rate, channels, duration_s, "
         "size_bytes, mtime_ns, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'ok')",
@@ -408,32 +441,31 @@ def _add_track(db: sqlite3.Connection, file: FoundFile, job_id: int | None) -> i
             file.mtime_ns,
         ),
     )
-    return int(track_id or 0)
+    return track_id
 
 
-def _add_vote(db: sqlite3.Connection, track_id: int, vote: Vote, edit_id: int | None = None) -> None:
+def _add_vote(db: sqlite3.Connection, names: Names, track_id: int, vote: Vote) -> None:
     """Add a vote; what the same folder, tag or table said of the track before, it says no longer."""
-    db.execute("INSERT OR IGNORE INTO genres (name) VALUES (?)", (vote.genre,))
+    genre_id = names.id_of(vote.genre)
     db.execute(
-        "DELETE FROM votes WHERE track_id = ? AND source = ? AND reference = ? AND edit_id IS NULL "
-        "AND genre_id <> (SELECT id FROM genres WHERE name = ?)",
-        (track_id, vote.source, vote.reference, vote.genre),
+        "DELETE FROM votes WHERE track_id = ? AND source = ? AND reference = ? AND genre_id <> ?",
+        (track_id, vote.source, vote.reference, genre_id),
     )
     db.execute(
-        "INSERT OR IGNORE INTO votes (track_id, genre_id, source, reference, weight, edit_id, created_at) "
-        "SELECT ?, id, ?, ?, ?, ?, ? FROM genres WHERE name = ?",
-        (track_id, vote.source, vote.reference, vote.weight, edit_id, now(), vote.genre),
+        "INSERT OR IGNORE INTO votes (track_id, genre_id, source, reference, weight, created_at) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
+        (track_id, genre_id, vote.source, vote.reference, vote.weight, now()),
     )
 
 
 def _votes(db: sqlite3.Connection, track_id: int | None) -> dict[int, list[Vote]]:
-    """Votes that count (not withdrawn), by track."""
+    """Votes by track."""
     rows = db.execute(
-        "SELECT track_id, name, source, weight, reference FROM votes JOIN genres ON genres.id = genre_id "
-        "WHERE withdrawn_by IS NULL AND (? IS NULL OR track_id = ?) ORDER BY votes.id",
+        "SELECT track_id, name, source, weight, reference FROM track_votes JOIN genres ON genres.id = genre_id "
+        "WHERE ? IS NULL OR track_id = ?",
         (track_id, track_id),
     )
     votes: dict[int, list[Vote]] = {}
-    for row in rows:
-        votes.setdefault(row["track_id"], []).append(Vote(row["name"], row["source"], row["weight"], row["reference"]))
+    for of, genre, source, weight, reference in rows:
+        votes.setdefault(of, []).append(Vote(genre, source, weight, reference))
     return votes

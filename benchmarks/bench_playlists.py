@@ -1,0 +1,139 @@
+"""A library of 20,000 playlist tracks in 20 genres: time to add, and server time of every page per rerun.
+
+A page is run as Streamlit runs it, without a browser (`AppTest`): the first run reads the library, the ten after it are
+reruns as a click makes them. The reference is a library of 200 tracks.
+"""
+
+import logging
+import os
+import random
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from core.database import Database
+from core.library.playlists import Playlists
+from core.library.store import FoundFile, Library
+from core.music import ListedTrack, Playlist
+from core.recipes import SpectrogramRecipe
+from core.settings import PROJECT
+
+GENRES = 20
+RERUNS = 10
+VIEWS = {
+    "home": None,
+    "playlists": None,
+    "genres": ["Vocabulary", "Charts", "Several genres", "Balance", "Same song twice?", "MusicBrainz"],
+    "library": None,
+    "explore": None,
+    "train": None,
+    "predict": None,
+}
+
+
+def measure(songs: Path) -> list[tuple[str, str, str, float]]:
+    logging.getLogger("streamlit").setLevel(logging.ERROR)
+    with tempfile.TemporaryDirectory() as scratch:
+        large, small = Path(scratch) / "large", Path(scratch) / "small"
+        large_s, n = _fill(large, 20_000)
+        small_s, few = _fill(small, 200)
+        rows = [
+            (
+                f"add {n:,} playlist tracks in {GENRES} genres",
+                f"{large_s:.1f} s ({n / large_s:,.0f} a second)",
+                f"{few} tracks {small_s:.2f} s",
+                large_s / n / (small_s / few),
+            )
+        ]
+        for page, views in VIEWS.items():
+            for view in views or [None]:
+                first_ms, large_ms = _rerun(large, page, view)
+                _, small_ms = _rerun(small, page, view)
+                name = f"{page}, {view}" if view else page
+                rows.append(
+                    (
+                        f"page {name}: rerun with {n:,} tracks, all with sound",
+                        f"{large_ms:.0f} ms (first run {first_ms:.0f} ms)",
+                        f"{few} tracks {small_ms:.0f} ms",
+                        large_ms / small_ms,
+                    )
+                )
+    return rows
+
+
+def _fill(home: Path, n: int) -> tuple[float, int]:
+    """A library of about `n` tracks: (seconds that adding its playlists took, distinct tracks). Then sound for all."""
+    rng = random.Random(0)
+    database = Database(home / "data" / "library.db")
+    playlists = Playlists(database)
+    words = [
+        f"{a}{b}" for a in ("ka", "lo", "mi", "ru", "sen", "tor") for b in ("dan", "mar", "nel", "sky", "vo", "zen")
+    ]
+    tracks = [
+        ListedTrack(
+            f"{rng.choice(words).title()} {rng.choice(words)} {number % 997}",
+            (f"{rng.choice(words).title()} {rng.randrange(n // 5)}",),
+            "Album",
+            float(rng.randrange(120, 420)),
+            f"QZAAA{number:07d}",
+            str(number),
+            f"https://example.org/track/{number}",
+        )
+        for number in range(n)
+    ]
+    lists = 3 * GENRES
+    begun = time.perf_counter()
+    for number in range(lists):
+        own = tracks[number * n // lists : (number + 1) * n // lists]
+        shared = rng.sample(tracks, len(own) // 10)
+        playlist = Playlist("deezer", str(number), f"Playlist {number}", (*own, *shared))
+        playlists.take_in(playlist, {f"genre {number % GENRES:02d}": 1.0})
+    seconds = time.perf_counter() - begun
+    library = Library(database)
+    rows = library.tracks("")
+    _give_sound(library, rows)
+    return seconds, len(rows)
+
+
+def _give_sound(library: Library, rows: list) -> None:
+    """A row of audio and of its spectrogram for every track, as if all were collected."""
+    recipe = SpectrogramRecipe()
+    band = np.full(recipe.n_mels, -40, np.float32)
+    for start in range(0, len(rows), 500):
+        files = [
+            FoundFile(
+                f"/music/{row.id}.mp3", f"{row.id:064x}", 1, 1, False, "mp3", "mp3", 44100, 2, row.duration_s,
+                row.title, row.artist, row.album, (),
+            )
+            for row in rows[start : start + 500]
+        ]  # fmt: skip
+        library.add_files(files, playlist=("folder", "/music", "music"), job_id=None)
+    for todo in library.without_spectrogram(recipe.fingerprint):
+        library.spectrogram_made(
+            todo, recipe.fingerprint, n_frames=7000, band_mean=band, band_std=band, duration_s=224.0, state="ok",
+            reason="", job_id=None,
+        )  # fmt: skip
+
+
+def _rerun(home: Path, page: str, view: str | None) -> tuple[float, float]:
+    """(milliseconds of the first run, median of the reruns)."""
+    os.environ["GENRESCOPE_HOME"] = str(home)
+    import streamlit as st
+    from streamlit.testing.v1 import AppTest
+
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    app = AppTest.from_file(str(PROJECT / "pages" / f"{page}.py"), default_timeout=120)
+    if view:
+        app.session_state["view"] = view
+    times = []
+    for _ in range(RERUNS + 1):
+        begun = time.perf_counter()
+        app.run()
+        times.append((time.perf_counter() - begun) * 1000)
+        if app.exception:
+            raise RuntimeError(f"{page}: {app.exception[0].message}")
+    return times[0], median(times[1:])

@@ -1,0 +1,1 @@
+"""From sources into the library: playlists read and searched for, genres looked up."""

@@ -1,0 +1,279 @@
+"""Which track of the library is this listed one? Finds it, or adds it. Speaks SQL about tracks, within a transaction.
+
+Two listed tracks are one track where `identity.sameness` is certain; where it only may be so, both are kept and the pair
+is put before a person.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from core.database import Database, now
+from core.errors import LibraryError
+from core.library.edits import editing
+from core.library.identity import CERTAIN, DOUBTFUL, identity_key, sameness
+from core.music import ListedTrack
+
+BATCH = 500
+"""Tracks looked up by one query."""
+SPELLED_S = 2.0
+"""Tracks of one artist whose lengths differ by more are not compared for another spelling, seconds."""
+BETWEEN_ARTISTS = "; "
+"""Between the artists of a track, in its `artist` column."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two tracks that may be the same recording. `certainty` in [0, 1]; `reasons` say what speaks for and against."""
+
+    track_id: int
+    other_id: int
+    names: tuple[str, str]
+    durations_s: tuple[float | None, float | None]
+    certainty: float
+    reasons: tuple[str, ...]
+
+
+def find_or_add(db: sqlite3.Connection, tracks: Sequence[ListedTrack], *, job_id: int | None) -> tuple[list[int], int]:
+    """(the id of each of `tracks`, how many of them are new). What the library lacked of a known one is filled in."""
+    _identify_old(db)
+    ids: list[int] = []
+    new = 0
+    for batch in _batches(tracks):
+        shelf = _Shelf(db, batch)
+        for track in batch:
+            track_id = shelf.find(track)
+            if track_id is None:
+                track_id = shelf.add(track, job_id)
+                new += 1
+            shelf.remember(track_id, track)
+            ids.append(track_id)
+    return ids, new
+
+
+def find(db: sqlite3.Connection, tracks: Sequence[ListedTrack]) -> list[int | None]:
+    """The id of each of `tracks` that the library knows. Changes nothing."""
+    found: list[int | None] = []
+    for batch in _batches(tracks):
+        shelf = _Shelf(db, batch)
+        found += [shelf.find(track) for track in batch]
+    return found
+
+
+class Catalogue:
+    """What a person says of doubtful pairs."""
+
+    def __init__(self, database: Database) -> None:
+        """Work on `database`."""
+        self._database = database
+
+    def pairs(self, *, limit: int = 200) -> tuple[list[Pair], int]:
+        """(the surest undecided pairs, how many there are in all)."""
+        with self._database.read() as db:
+            total = db.execute("SELECT count(*) FROM track_pairs WHERE NOT kept_apart").fetchone()[0]
+            rows = db.execute(
+                "SELECT track_id, other_id, certainty, reasons, a.artist, a.title, a.duration_s, "
+                "b.artist AS other_artist, b.title AS other_title, b.duration_s AS other_duration_s FROM track_pairs "
+                "JOIN tracks a ON a.id = track_id JOIN tracks b ON b.id = other_id WHERE NOT kept_apart "
+                "ORDER BY certainty DESC, track_id, other_id LIMIT ?",
+                (limit,),
+            ).fetchall()
+        return [
+            Pair(
+                row["track_id"],
+                row["other_id"],
+                (f"{row['artist']} – {row['title']}", f"{row['other_artist']} – {row['other_title']}"),
+                (row["duration_s"], row["other_duration_s"]),
+                row["certainty"],
+                tuple(json.loads(row["reasons"])),
+            )
+            for row in rows
+        ], int(total)
+
+    def keep_apart(self, pairs: Iterable[tuple[int, int]]) -> None:
+        """These pairs are two recordings each."""
+        pairs = list(pairs)
+        with editing(self._database, f"kept {len(pairs)} pair{'s' * (len(pairs) != 1)} of tracks apart") as db:
+            for pair in pairs:
+                db.execute("UPDATE track_pairs SET kept_apart = 1 WHERE track_id = ? AND other_id = ?", pair)
+
+    def merge(self, pairs: Iterable[tuple[int, int]]) -> int:
+        """Each of these pairs is one track. Returns how many were merged; two that both have sound are left."""
+        pairs = list(pairs)
+        with editing(self._database, f"merged {len(pairs)} pair{'s' * (len(pairs) != 1)} of tracks") as db:
+            merged = [_merge(db, *pair) for pair in pairs]
+        if not any(merged):
+            raise LibraryError("Nothing was merged: both tracks of each pair have sound, or were merged already.")
+        return sum(merged)
+
+
+class _Shelf:
+    """Tracks of the library that some listed ones may be; found by address, ISRC, or identity."""
+
+    def __init__(self, db: sqlite3.Connection, tracks: Sequence[ListedTrack]) -> None:
+        self._db = db
+        self._keys = {track: identity_key(track.artists, track.title) for track in tracks}
+        urls = json.dumps([track.url for track in tracks if track.url])
+        self._by_url: dict[str, int] = {
+            row["url"]: row["track_id"]
+            for row in db.execute(
+                "SELECT url, track_id FROM track_urls WHERE url IN (SELECT value FROM json_each(?))", (urls,)
+            )
+        }
+        self._tracks: dict[int, ListedTrack] = {}
+        self._by_isrc: dict[str, int] = {}
+        self._by_key: dict[str, list[int]] = {}
+        isrcs = json.dumps([track.isrc for track in tracks if track.isrc])
+        for column, values in (("isrc", isrcs), ("identity", json.dumps(sorted(set(self._keys.values()))))):
+            for row in db.execute(
+                "SELECT id, title, artist, album, duration_s, isrc, identity FROM tracks "  # noqa: S608 - two names
+                f"WHERE {column} IN (SELECT value FROM json_each(?)) ORDER BY id",
+                (values,),
+            ):
+                self._put(row["id"], as_listed(row), row["identity"])
+
+    def find(self, track: ListedTrack) -> int | None:
+        if track.url and track.url in self._by_url:
+            return self._by_url[track.url]
+        if track.isrc and track.isrc in self._by_isrc:
+            return self._by_isrc[track.isrc]
+        same = [
+            (sameness(track, self._tracks[track_id]).certainty, -track_id)
+            for track_id in self._by_key.get(self._keys[track], ())
+        ]
+        certainty, negative_id = max(same, default=(0.0, 0))
+        return -negative_id if certainty >= CERTAIN else None
+
+    def add(self, track: ListedTrack, job_id: int | None) -> int:
+        track_id = add_track(self._db, track, job_id=job_id)
+        for other_id in self._alike(track):
+            said = sameness(track, self._tracks[other_id])
+            if said.certainty >= DOUBTFUL:
+                self._db.execute(
+                    "INSERT OR IGNORE INTO track_pairs VALUES (?, ?, ?, ?, 0)",
+                    (other_id, track_id, said.certainty, json.dumps(said.reasons)),
+                )
+        self._put(track_id, track, self._keys[track])
+        return track_id
+
+    def remember(self, track_id: int, track: ListedTrack) -> None:
+        """Where the track can be found, and what the library lacked of it."""
+        if track.url and track.url not in self._by_url:
+            self._db.execute("INSERT OR IGNORE INTO track_urls VALUES (?, ?)", (track.url, track_id))
+            self._by_url[track.url] = track_id
+        known = self._tracks.get(track_id)
+        if known is None:
+            return
+        filled = replace(
+            known,
+            album=known.album or track.album,
+            duration_s=known.duration_s if known.duration_s is not None else track.duration_s,
+            isrc=known.isrc or track.isrc,
+        )
+        if filled != known:
+            self._db.execute(
+                "UPDATE tracks SET album = ?, duration_s = ?, isrc = ? WHERE id = ?",
+                (filled.album, filled.duration_s, filled.isrc, track_id),
+            )
+            self._put(track_id, filled, self._keys[track])
+
+    def _alike(self, track: ListedTrack) -> list[int]:
+        """Tracks of the same identity, and those of the same artist that `sameness` may find spelled differently."""
+        key = self._keys[track]
+        alike = list(self._by_key.get(key, ()))
+        if track.duration_s is None:
+            return alike
+        artist = key.rsplit("|", 2)[0]
+        for row in self._db.execute(
+            "SELECT id, title, artist, album, duration_s, isrc, identity FROM tracks "
+            "WHERE identity >= ? AND identity < ? AND duration_s BETWEEN ? AND ? LIMIT 100",
+            (f"{artist}|", f"{artist}}}", track.duration_s - SPELLED_S, track.duration_s + SPELLED_S),
+        ):
+            if row["id"] not in self._tracks:
+                self._put(row["id"], as_listed(row), row["identity"])
+            if row["id"] not in alike:
+                alike.append(row["id"])
+        return alike
+
+    def _put(self, track_id: int, track: ListedTrack, key: str) -> None:
+        self._tracks[track_id] = track
+        if track.isrc:
+            self._by_isrc.setdefault(track.isrc, track_id)
+        ids = self._by_key.setdefault(key, [])
+        if track_id not in ids:
+            ids.append(track_id)
+
+
+def as_listed(row: sqlite3.Row) -> ListedTrack:
+    """A row of `tracks` as a listed track."""
+    artists = tuple(name for name in row["artist"].split(BETWEEN_ARTISTS) if name)
+    return ListedTrack(row["title"], artists, row["album"], row["duration_s"], row["isrc"])
+
+
+def add_track(db: sqlite3.Connection, track: ListedTrack, *, job_id: int | None) -> int:
+    """A new row of `tracks`."""
+    row = db.execute(
+        "INSERT INTO tracks (title, artist, album, duration_s, isrc, identity, created_by_job, created_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            track.title,
+            BETWEEN_ARTISTS.join(track.artists),
+            track.album,
+            track.duration_s,
+            track.isrc,
+            identity_key(track.artists, track.title),
+            job_id,
+            now(),
+        ),
+    )
+    return int(row.lastrowid or 0)
+
+
+def _batches(tracks: Sequence[ListedTrack]) -> Iterable[Sequence[ListedTrack]]:
+    for start in range(0, len(tracks), BATCH):
+        yield tracks[start : start + BATCH]
+
+
+def _identify_old(db: sqlite3.Connection) -> None:
+    """Work out the identity of tracks that came before there was one."""
+    rows = db.execute("SELECT id, title, artist, album, duration_s, isrc FROM tracks WHERE identity IS NULL").fetchall()
+    for row in rows:
+        track = as_listed(row)
+        db.execute("UPDATE tracks SET identity = ? WHERE id = ?", (identity_key(track.artists, track.title), row["id"]))
+
+
+def _merge(db: sqlite3.Connection, kept: int, gone: int) -> bool:
+    """Everything known of one track becomes known of another. False if both have sound, or one is not there."""
+    there = db.execute("SELECT count(*) FROM tracks WHERE id IN (?, ?)", (kept, gone)).fetchone()[0]
+    with_sound = {
+        row["track_id"]
+        for row in db.execute("SELECT DISTINCT track_id FROM audio_files WHERE track_id IN (?, ?)", (kept, gone))
+    }
+    if there < 2 or len(with_sound) == 2:
+        return False
+    if gone in with_sound:
+        kept, gone = gone, kept
+    for table, same in (
+        ("playlist_tracks", "other.playlist_id = playlist_tracks.playlist_id"),
+        (
+            "votes",
+            "other.genre_id = votes.genre_id AND other.source = votes.source AND other.reference = votes.reference",
+        ),
+    ):
+        db.execute(
+            f"DELETE FROM {table} WHERE track_id = ? AND EXISTS "  # noqa: S608 - two names, written above
+            f"(SELECT 1 FROM {table} AS other WHERE other.track_id = ? AND {same})",
+            (gone, kept),
+        )
+        db.execute(f"UPDATE {table} SET track_id = ? WHERE track_id = ?", (kept, gone))  # noqa: S608
+    db.execute("UPDATE track_urls SET track_id = ? WHERE track_id = ?", (kept, gone))
+    db.execute(
+        "UPDATE tracks SET isrc = coalesce(isrc, (SELECT isrc FROM tracks WHERE id = ?)), "
+        "duration_s = coalesce(duration_s, (SELECT duration_s FROM tracks WHERE id = ?)) WHERE id = ?",
+        (gone, gone, kept),
+    )
+    db.execute("DELETE FROM track_pairs WHERE track_id = ? OR other_id = ?", (gone, gone))
+    db.execute("DELETE FROM genre_lookups WHERE track_id = ?", (gone,))
+    db.execute("DELETE FROM tracks WHERE id = ?", (gone,))
+    return True

@@ -1,0 +1,123 @@
+"""Edits: what a person changed in one action, and how it is taken back. Speaks SQL.
+
+While an edit is made, temporary triggers write down every row that it inserts, changes or deletes; undoing puts the
+rows back in reverse order. So any edit can be undone, without code of its own for it.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from core.database import Database, now
+from core.errors import LibraryError
+
+KEYS = {
+    "genres": ("id",),
+    "genre_aliases": ("key",),
+    "tracks": ("id",),
+    "track_urls": ("url",),
+    "track_pairs": ("track_id", "other_id"),
+    "audio_files": ("id",),
+    "playlists": ("id",),
+    "playlist_tracks": ("playlist_id", "track_id"),
+    "playlist_genres": ("playlist_id", "genre_id"),
+    "votes": ("id",),
+    "genre_lookups": ("track_id",),
+}
+"""Tables that edits change, and what tells their rows apart."""
+KEPT = 200
+"""Edits that can be undone; older ones lose their changes, so that the library does not grow with them."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One action of a person, which can be undone as one."""
+
+    id: int
+    description: str
+
+
+@contextmanager
+def editing(database: Database, description: str) -> Iterator[sqlite3.Connection]:
+    """A connection as `Database.write` gives it; what is done with it becomes one edit."""
+    with database.write() as db:
+        edit_id = db.execute(
+            "INSERT INTO edits (description, created_at) VALUES (?, ?)", (description, now())
+        ).lastrowid
+        db.execute("DELETE FROM edit_changes WHERE edit_id <= ?", ((edit_id or 0) - KEPT,))
+        for table in KEYS:
+            _watch(db, table, edit_id or 0)
+        yield db
+
+
+def latest_edit(database: Database) -> Edit | None:
+    """The edit that `undo` would take back."""
+    with database.read() as db:
+        row = db.execute(
+            "SELECT id, description FROM edits WHERE undone_at IS NULL "
+            "AND EXISTS (SELECT 1 FROM edit_changes WHERE edit_id = edits.id) ORDER BY id DESC LIMIT 1"
+        ).fetchone()
+    return Edit(row["id"], row["description"]) if row else None
+
+
+def undo(database: Database, edit_id: int) -> None:
+    """Take back the latest edit; undoing an older one first is refused, since later ones build on it."""
+    with database.write() as db:
+        latest = db.execute(
+            "SELECT max(id) FROM edits WHERE undone_at IS NULL "
+            "AND EXISTS (SELECT 1 FROM edit_changes WHERE edit_id = edits.id)"
+        ).fetchone()[0]
+        if latest != edit_id:
+            raise LibraryError("Only the latest edit can be undone. It was undone already, or another came after.")
+        db.execute("PRAGMA defer_foreign_keys = ON")
+        try:
+            for change in db.execute(
+                "SELECT * FROM edit_changes WHERE edit_id = ? ORDER BY id DESC", (edit_id,)
+            ).fetchall():
+                _take_back(db, change)
+            db.execute("DELETE FROM edit_changes WHERE edit_id = ?", (edit_id,))
+            db.execute("UPDATE edits SET undone_at = ? WHERE id = ?", (now(), edit_id))
+            db.commit()  # deferred references are checked here
+        except sqlite3.IntegrityError as error:
+            raise LibraryError(
+                "This edit cannot be undone any more: what was imported or read since is in its way."
+            ) from error
+
+
+def _columns(db: sqlite3.Connection, table: str) -> list[str]:
+    return [row["name"] for row in db.execute(f"PRAGMA table_info({table})")]
+
+
+def _watch(db: sqlite3.Connection, table: str, edit_id: int) -> None:
+    """Triggers that live as long as the connection. All names come from `KEYS` and from the schema."""
+    columns = _columns(db, table)
+    row = "json_object(" + ", ".join(f"'{name}', OLD.{name}" for name in columns) + ")"
+    key = "json_object(" + ", ".join(f"'{name}', NEW.{name}" for name in KEYS[table]) + ")"
+    for event, operation, at, before in (
+        ("INSERT", "inserted", key, "'{}'"),
+        ("UPDATE", "updated", key, row),
+        ("DELETE", "deleted", "'{}'", row),
+    ):
+        db.execute(
+            f"CREATE TEMP TRIGGER watch_{table}_{operation} AFTER {event} ON main.{table} BEGIN "  # noqa: S608
+            "INSERT INTO edit_changes (edit_id, table_name, operation, key, row) "
+            f"VALUES ({edit_id:d}, '{table}', '{operation}', {at}, {before}); END"
+        )
+
+
+def _take_back(db: sqlite3.Connection, change: sqlite3.Row) -> None:
+    table, key, row = change["table_name"], json.loads(change["key"]), json.loads(change["row"])
+    known = set(_columns(db, table)) if table in KEYS else set()
+    if not known or not {*key, *row} <= known:
+        raise LibraryError("This edit was made by another version of Genrescope and cannot be undone.")
+    here = " AND ".join(f"{name} = ?" for name in key)
+    if change["operation"] == "inserted":
+        db.execute(f"DELETE FROM {table} WHERE {here}", tuple(key.values()))  # noqa: S608
+    elif change["operation"] == "updated":
+        values = ", ".join(f"{name} = ?" for name in row)
+        db.execute(f"UPDATE {table} SET {values} WHERE {here}", (*row.values(), *key.values()))  # noqa: S608
+    else:
+        names, places = ", ".join(row), ", ".join("?" * len(row))
+        db.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", tuple(row.values()))  # noqa: S608

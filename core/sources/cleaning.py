@@ -1,0 +1,116 @@
+"""From what services and files say to what the library keeps: names, lengths, codes, addresses. Pure."""
+
+import math
+import re
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from core.names import clean
+
+MAX_ADDRESS = 2000
+_LONG = 4000  # no name needs more, and cleaning takes time
+_MAX_DURATION_S = 7 * 86_400.0
+_ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}\d{7}")
+_CLOCK = re.compile(r"(?:(\d{1,3}):)?(\d{1,3}):([0-5]\d)(?:[.,]\d+)?")
+_ENDING = re.compile(r"\.[A-Za-z0-9]{1,5}$")
+_TRACK_NUMBER = re.compile(r"^(?:\d{1,3}(?:[.)\-]|\s-)|0\d{1,2})\s+(?=\S)")  # not the number in "50 Cent"
+_DASH = re.compile(r"\s+(?:-{1,2}|[–—―])\s+")
+_BARE_DASH = re.compile(r"\s*[—―]\s*")
+
+
+def name(said: Any) -> str:
+    """A name on one line; '' for what is no text."""
+    return clean(said[:_LONG]) if isinstance(said, str) else ""
+
+
+def artist_names(said: Iterable[Any]) -> tuple[str, ...]:
+    """Artists in their order, each once, without empty ones; `;` becomes `,` as it is what joins artists elsewhere."""
+    names = (name(one.replace(";", ",")) if isinstance(one, str) else "" for one in said)
+    return tuple(dict.fromkeys(one for one in names if one))
+
+
+def isrc(said: Any) -> str | None:
+    """An International Standard Recording Code as `GBUM71029604`, or None if it is not one."""
+    code = re.sub(r"[\s-]", "", said).upper() if isinstance(said, str) and len(said) < 100 else ""
+    return code if code.isascii() and _ISRC.fullmatch(code) else None
+
+
+def duration_s(said: Any, *, unit_s: float = 1.0) -> float | None:
+    """Seconds from a number (also as text) of `unit_s` each, or from a clock such as `3:45`; None if it is no length."""
+    if isinstance(said, str):
+        said = said.strip()[:40]
+        if clock := _CLOCK.fullmatch(said):
+            hours, minutes, seconds = (int(part or 0) for part in clock.groups())
+            said, unit_s = 3600 * hours + 60 * minutes + seconds, 1.0
+        else:
+            said = said.replace(",", ".")
+    try:
+        length = float(said) * unit_s
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return length if math.isfinite(length) and 0 < length <= _MAX_DURATION_S else None
+
+
+def address(said: Any) -> str:
+    """A web address, or '' if it is none."""
+    text = said.strip() if isinstance(said, str) else ""
+    if not text or len(text) > MAX_ADDRESS or clean(text, limit=MAX_ADDRESS) != text or " " in text:
+        return ""
+    try:
+        parts = urlsplit(text)
+        return text if parts.scheme in ("http", "https") and parts.hostname else ""
+    except ValueError:
+        return ""
+
+
+def web_place(text: str) -> tuple[str, str, dict[str, str]] | None:
+    """Host, path and query of a web address, also one without `https://`; None if it is none, or names a port."""
+    text = text.strip()
+    text = text if re.match(r"(?i)https?://", text) else f"https://{text}"
+    if not address(text):
+        return None
+    try:
+        parts = urlsplit(text)
+        if parts.port or parts.username:
+            return None
+        return (parts.hostname or "").rstrip("."), parts.path, dict(parse_qsl(parts.query))
+    except ValueError:
+        return None
+
+
+def artist_and_title(line: str) -> tuple[str, str]:
+    """Artist and title from `Artist - Title`, with any dash that stands free; artist '' if there is none."""
+    line = " ".join(line[:_LONG].split())
+    for dash in (_DASH, _BARE_DASH):
+        parts = dash.split(line, maxsplit=1)
+        if len(parts) == 2 and name(parts[0]) and name(parts[1]):
+            return name(parts[0].replace(";", ",")), name(parts[1])
+    return "", name(line)
+
+
+def artist_and_title_of_file(path: str) -> tuple[str, str]:
+    """As `artist_and_title`, from the last part of a path or address, without ending and track number."""
+    last = re.split(r"[\\/]", path.rstrip("\\/ "))[-1]
+    if path.startswith(("http://", "https://", "file:")):
+        last = unquote(last.split("?")[0].split("#")[0])
+    stem = name(_ENDING.sub("", last).replace("_", " "))
+    return artist_and_title(_TRACK_NUMBER.sub("", stem) or stem)
+
+
+def title_of_file(path: str) -> str:
+    """A playlist's title from its file: Exportify writes `_` for spaces."""
+    last = re.split(r"[\\/]", path.rstrip("\\/ "))[-1]
+    return name(_ENDING.sub("", last).replace("_", " ")) or name(last) or "Playlist"
+
+
+def text_of(data: bytes) -> str | None:
+    """Decode a text file: UTF-8, UTF-16 with its mark, else Windows-1252; None if it is no text."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text = data.decode("utf-16", errors="replace")
+    else:
+        text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace")
+        damaged = text.count("\ufffd")
+        if damaged and damaged >= sum(ch > "\x7f" for ch in text) - damaged:  # hardly anything else is UTF-8
+            text = data.decode("cp1252", errors="replace")
+    return None if "\0" in text else text

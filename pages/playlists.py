@@ -1,0 +1,310 @@
+"""Playlists: each stands for genres, and votes for the songs it lists."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app import adding, state, ui
+from core.errors import GenrescopeError
+from core.files import fingerprint
+from core.jobs import kinds
+from core.library import mapping
+from core.library.playlists import Comparison, PlaylistRow, Reading, parse_weights
+
+REASONS = {"title": "title", "purity": "same genre so far", "artists": "different artists", "size": "size"}
+
+
+def waiting_section(waiting: list[tuple[Reading, Comparison]]) -> None:
+    """What was read: look it over, give genres, take it in."""
+    st.subheader(f"{len(waiting):,} playlist{'s' * (len(waiting) != 1)} to look over")
+    st.caption("Give each its genres (guessed from its title), untick what you do not want, and take the rest in.")
+    known = {(row.source, row.reference): row for row in state.playlist_rows()}
+    table = pd.DataFrame(
+        {
+            "take": [True] * len(waiting),
+            "title": [reading.playlist.title for reading, _ in waiting],
+            "genres": [_genres_of(reading, known) for reading, _ in waiting],
+            "tracks": [compared.tracks for _, compared in waiting],
+            "new": [compared.new for _, compared in waiting],
+            "in your library": [_overlap(compared) for _, compared in waiting],
+            "source": [reading.playlist.source for reading, _ in waiting],
+            "owner": [reading.playlist.owner for reading, _ in waiting],
+            "skipped": [_skipped(reading.playlist.skipped) for reading, _ in waiting],
+        }
+    )
+    table = table.drop(columns=[name for name in ("owner", "skipped", "in your library") if not table[name].any()])
+    edited = st.data_editor(
+        table,
+        hide_index=True,
+        disabled=[column for column in table.columns if column not in ("take", "genres")],
+        column_config={
+            "take": st.column_config.CheckboxColumn("take in", width=70),
+            "genres": _genre_column(),
+            "in your library": st.column_config.TextColumn(help="Tracks that you have already, by their genres."),
+        },
+        key=f"waiting-{'-'.join(str(reading.id) for reading, _ in waiting)[:200]}",
+    )
+    for reading, compared in waiting:
+        if compared.taken_in and (compared.added or compared.removed):
+            changed = f"{len(compared.added):,} added, {len(compared.removed):,} removed"
+            with st.expander(f"{ui.plain(reading.playlist.title)} was read before: {changed}"):
+                _differences(compared)
+    taken = [reading for (reading, _), take in zip(waiting, edited["take"], strict=True) if take]
+    left, right = st.columns([1, 3])
+    if left.button(
+        f"Take in {len(taken):,}", type="primary", icon=":material/library_add:", disabled=not taken, width="stretch"
+    ):
+        with ui.told_errors():
+            weights = [parse_weights(entries) for entries in edited["genres"]]
+            bar = st.progress(0.0, "Taking in …")
+            new = 0
+            for number, ((reading, _), genres, take) in enumerate(zip(waiting, weights, edited["take"], strict=True)):
+                bar.progress(number / len(waiting), f"Taking in {ui.plain(reading.playlist.title)} …")
+                if take:
+                    new += state.playlists().accept(reading, genres).new
+            state.tell(f"{len(taken):,} playlists taken in, {new:,} tracks of them new.")
+            st.rerun()
+    if right.button("Discard the unticked" if taken else "Discard all", icon=":material/delete:"):
+        state.playlists().discard(reading.id for reading, _ in waiting if reading not in taken)
+        st.rerun()
+
+
+def mapping_section(rows: list[PlaylistRow]) -> None:
+    """Which playlist stands for which genre: change it in the table."""
+    st.subheader("What each playlist stands for")
+    without = [row for row in rows if not row.genres and row.source != "folder"]
+    if without and st.toggle(f"Only the {len(without):,} that stand for nothing yet", key=state.ONLY_WITHOUT):
+        rows = without
+    table = pd.DataFrame(
+        {
+            "tick": [False] * len(rows),
+            "title": [row.title for row in rows],
+            "genres": [_in_cells(row.genres) for row in rows],
+            "tracks": [row.tracks for row in rows],
+            "source": [row.source for row in rows],
+            "owner": [row.owner for row in rows],
+            "read": [ui.day(row.read_at) if row.source != "folder" else "imported" for row in rows],
+            "skipped": [_skipped(row.skipped) for row in rows],
+        }
+    )
+    table = table.drop(columns=[name for name in ("owner", "skipped") if not table[name].any()])
+    key = f"mapping-{fingerprint([(row.id, row.title, row.genres) for row in rows])}"
+
+    def save() -> None:
+        changed = state.get(key)["edited_rows"]
+        genres = {rows[i].id: cells["genres"] for i, cells in changed.items() if "genres" in cells}
+        try:
+            weights = {row_id: parse_weights(entries or []) for row_id, entries in genres.items()}
+            if weights:
+                state.playlists().set_genres(weights)
+        except GenrescopeError as error:
+            state.put(state.COMPLAINT, str(error))
+
+    edited = st.data_editor(
+        table,
+        hide_index=True,
+        disabled=[column for column in table.columns if column not in ("tick", "genres")],
+        column_config={"tick": st.column_config.CheckboxColumn("", width=40), "genres": _genre_column()},
+        key=key,
+        on_change=save,
+        height=min(38 + 35 * len(rows), 560),
+    )
+    if complaint := state.take(state.COMPLAINT):
+        st.error(ui.plain(complaint), icon=":material/error:")
+    st.caption(
+        "Click a cell under *genres* to choose, or type a new one; `house=0.5` gives a weight. A genre is saved at once."
+    )
+    ticked = [row for row, tick in zip(rows, edited["tick"], strict=True) if tick]
+    left, middle, right = st.columns([1, 1, 2])
+    readable = [row for row in ticked if row.source in state.sources() and _can_be_read(row)]
+    if left.button(f"Read {len(readable)} again", icon=":material/refresh:", disabled=not readable, width="stretch"):
+        adding.read([(row.source, row.reference) for row in readable])
+    if middle.button(f"Remove {len(ticked)}", icon=":material/delete:", disabled=not ticked, width="stretch"):
+        with ui.told_errors():
+            state.playlists().remove([row.id for row in ticked])
+            st.rerun()
+    with right:
+        ui.undo_button()
+
+
+def search_section() -> None:
+    """Look for playlists of a genre, and judge what is found."""
+    genres = [genre.name for genre in state.vocabulary()]
+    chosen = st.multiselect(
+        "Genres to search playlists for",
+        genres,
+        accept_new_options=True,
+        placeholder="all of them" if genres else "type a genre",
+        help="YouTube and Deezer are asked, and Spotify where you have an account.",
+    )
+    wanted = chosen or genres
+    if st.button("Search", type="primary", icon=":material/search:", disabled=not wanted):
+        state.begin(kinds.submit_search(state.queue(), wanted))
+        st.rerun()
+    job = state.queue().latest("search")
+    ui.job_panel(job)
+    found = state.waiting(searched=True)
+    by_genre: dict[str, list[tuple[Reading, Comparison]]] = {}
+    for reading, compared in found:
+        by_genre.setdefault(reading.genre or "", []).append((reading, compared))
+    for genre, entries in by_genre.items():
+        with st.expander(f"**{ui.plain(genre)}**: {len(entries)} found", expanded=len(by_genre) == 1):
+            found_playlists(genre, entries)
+    rejected = state.playlists().readings(state="rejected", searched=True)
+    if rejected:
+        with st.expander(f"{len(rejected):,} rejected; they are not shown again"):
+            for reading in rejected:
+                left, right = st.columns([4, 1], vertical_alignment="center")
+                left.markdown(f"{ui.plain(reading.playlist.title)} for {ui.plain(reading.genre or '')}")
+                right.button(
+                    "Show again",
+                    key=f"again-{reading.id}",
+                    on_click=state.playlists().judge,
+                    args=([reading.id],),
+                    kwargs={"rejected": False},
+                )
+
+
+def found_playlists(genre: str, entries: list[tuple[Reading, Comparison]]) -> None:
+    """Playlists found for one genre, best first, each with what its score is made of."""
+    for reading, compared in entries:
+        playlist = reading.playlist
+        with st.container(border=True):
+            left, accept, reject = st.columns([6, 1, 1], vertical_alignment="center")
+            n = playlist.n_listed if playlist.n_listed is not None else compared.tracks
+            left.markdown(
+                f"**{ui.plain(playlist.title)}** · {n:,} tracks · {ui.plain(playlist.owner or playlist.source)} "
+                f"· score {reading.score:.0%}"
+            )
+            left.caption(
+                " · ".join(f"{REASONS.get(reason, reason)} {value:.0%}" for reason, value in reading.reasons.items())
+                + (
+                    f" · {compared.tracks - compared.new:,} of {compared.tracks:,} looked at are yours already"
+                    if compared.tracks
+                    else ""
+                )
+            )
+            if reading.error:
+                left.warning(ui.plain(reading.error), icon=":material/lock:")
+            elif left.toggle("Tracks", key=f"tracks-{reading.id}"):
+                left.dataframe(_track_table(reading), hide_index=True, height=240)
+            accept.button(
+                "Accept",
+                icon=":material/check:",
+                key=f"accept-{reading.id}",
+                on_click=accept_found,
+                args=(reading, genre),
+                disabled=bool(reading.error),
+                width="stretch",
+            )
+            reject.button(
+                "Reject",
+                icon=":material/close:",
+                key=f"reject-{reading.id}",
+                on_click=state.playlists().judge,
+                args=([reading.id],),
+                kwargs={"rejected": True},
+                width="stretch",
+            )
+
+
+def accept_found(reading: Reading, genre: str) -> None:
+    """Read a found playlist whole, for its genre: a search has only looked at its beginning."""
+    refs = [(reading.playlist.source, reading.playlist.reference)]
+    state.begin(kinds.submit_read(state.queue(), refs, take_in=True, genres={genre: 1.0}))
+    state.playlists().discard([reading.id])
+
+
+def share_section() -> None:
+    """The mapping as a file, out and in."""
+    found = mapping.current(state.database())
+    left, right = st.columns(2)
+    left.download_button("Save as YAML", mapping.as_yaml(found), "genrescope-mapping.yaml", icon=":material/save:")
+    right.download_button("Save as CSV", mapping.as_csv(found), "genrescope-mapping.csv", icon=":material/table:")
+    file = st.file_uploader(
+        "Open a mapping (YAML or CSV)", type=["yaml", "yml", "csv"], key=f"mapping-file-{state.get(state.DROPPED, 0)}"
+    )
+    if file is None:
+        return
+    with ui.told_errors():
+        wanted = mapping.parse(file.name, file.getvalue())
+        changes = mapping.differences(state.database(), wanted)
+        if not changes:
+            st.info("Nothing in it differs from what is there.", icon=":material/check:")
+            return
+        st.markdown(f"**{len(changes):,} changes** this file would make:")
+        st.dataframe(pd.DataFrame([vars(change) for change in changes]), hide_index=True)
+        if st.button(f"Make these {len(changes):,} changes", type="primary", icon=":material/check:"):
+            mapping.take_over(state.database(), wanted)
+            state.put(state.DROPPED, state.get(state.DROPPED, 0) + 1)
+            state.tell(f"{len(changes):,} changes made.")
+            st.rerun()
+
+
+def _genre_column() -> Any:
+    return st.column_config.MultiselectColumn(
+        options=[genre.name for genre in state.vocabulary()], accept_new_options=True, width="medium"
+    )
+
+
+def _genres_of(reading: Reading, known: Mapping[tuple[str, str], PlaylistRow]) -> list[str]:
+    row = known.get((reading.playlist.source, reading.playlist.reference))
+    if row:
+        return _in_cells(row.genres)
+    guess = state.guess_genre(reading.playlist.title)
+    return [guess] if guess else []
+
+
+def _in_cells(genres: Mapping[str, float]) -> list[str]:
+    return [genre if weight == 1 else f"{genre}={weight:g}" for genre, weight in genres.items()]
+
+
+def _overlap(compared: Comparison) -> str:
+    return ", ".join(f"{genre} {n}" for genre, n in list(compared.genres.items())[:4])
+
+
+def _skipped(skipped: Mapping[str, int]) -> str:
+    return ", ".join(f"{n} {reason}" for reason, n in skipped.items())
+
+
+def _differences(compared: Comparison) -> None:
+    left, right = st.columns(2)
+    left.dataframe(pd.DataFrame({"added": compared.added}), hide_index=True, height=200)
+    right.dataframe(pd.DataFrame({"removed": compared.removed}), hide_index=True, height=200)
+
+
+def _track_table(reading: Reading) -> pd.DataFrame:
+    tracks = reading.playlist.tracks
+    return pd.DataFrame(
+        {"artist": [", ".join(track.artists) for track in tracks], "title": [track.title for track in tracks]}
+    )
+
+
+def _can_be_read(row: PlaylistRow) -> bool:
+    """A list that was dropped into the browser has no address to read it from again; drop it again."""
+    return row.source not in ("csv", "m3u", "xspf", "text") or Path(row.reference).is_absolute()
+
+
+adding.come_back_from_spotify()
+ui.header(
+    "Playlists", "A playlist that stands for a genre votes for every song in it. Add some, and say what they stand for."
+)
+reading_job = state.queue().latest("read")
+rows, waiting = state.playlist_rows(), state.waiting(searched=False)
+with st.expander("**Add playlists**", expanded=not rows and not waiting, icon=":material/playlist_add:"):
+    adding.section()
+ui.job_panel(reading_job)
+if waiting:
+    waiting_section(waiting)
+if rows:
+    mapping_section(rows)
+else:
+    ui.undo_button()
+if rows or state.vocabulary():
+    with st.expander("**Find more playlists**", icon=":material/search:", key=state.SEARCH_OPEN):
+        search_section()
+    with st.expander("**Keep and share what stands for what**", icon=":material/share:"):
+        share_section()
