@@ -138,12 +138,18 @@ def tick_starters() -> None:
             {
                 "genre": [starter.genre for starter in found],
                 "title": [starter.title for starter in found],
-                "source": [starter.source for starter in found],
-                "reference": [starter.reference for starter in found],
+                "at Spotify": [f"https://open.spotify.com/playlist/{starter.reference}" for starter in found],
                 "read": [ui.day(read_at.get((starter.source, starter.reference))) for starter in found],
             }
         )
-        ticked = st.dataframe(table, hide_index=True, on_select="rerun", selection_mode="multi-row", key="starters")
+        ticked = st.dataframe(
+            table,
+            hide_index=True,
+            on_select="rerun",
+            selection_mode="multi-row",
+            column_config={"at Spotify": st.column_config.LinkColumn(display_text="open")},
+            key="starters",
+        )
         rows = ticked["selection"]["rows"]
         if st.button(f"Read {len(rows)} ticked", type="primary", icon=":material/playlist_add:", disabled=not rows):
             read([(found[i].source, found[i].reference) for i in rows])

@@ -177,24 +177,22 @@ def genre_balance(counts: Mapping[str, Mapping[str, int]]) -> alt.Chart:
     )
 
 
-def songs_and_artists(
-    counts: Sequence[GenreCounts], genres: Sequence[str], colours: Mapping[str, str] = NO_COLOURS
-) -> alt.HConcatChart:
-    """Songs per genre (by their strongest) and artists per genre, side by side, in the same order."""
+def per_genre(
+    counts: Sequence[GenreCounts], field: str, genres: Sequence[str], colours: Mapping[str, str] = NO_COLOURS
+) -> alt.Chart:
+    """`songs` (by their strongest genre) or `artists` of every genre, in the order of `counts`."""
     table = pd.DataFrame([vars(count) for count in counts])
-    order = list(table["genre"])
-    base = alt.Chart(table).encode(
-        y=alt.Y("genre:N", sort=order, title=None, axis=alt.Axis(labelLimit=140)),
-        color=alt.Color("genre:N", scale=genre_scale(genres, colours), legend=None),
-        tooltip=["genre:N", "songs:Q", alt.Tooltip("shared:Q", title="with other genres too"), "artists:Q"],
+    return (
+        alt.Chart(table)
+        .mark_bar()
+        .encode(
+            x=alt.X(f"{field}:Q", title=field, axis=alt.Axis(tickMinStep=1)),
+            y=alt.Y("genre:N", sort=list(table["genre"]), title=None, axis=alt.Axis(labelLimit=140)),
+            color=alt.Color("genre:N", scale=genre_scale(genres, colours), legend=None),
+            tooltip=["genre:N", "songs:Q", alt.Tooltip("shared:Q", title="with other genres too"), "artists:Q"],
+        )
+        .properties(height=alt.Step(22))
     )
-    songs = base.mark_bar().encode(x=alt.X("songs:Q", title="songs", axis=alt.Axis(tickMinStep=1)))
-    artists = base.mark_bar(opacity=0.6).encode(
-        x=alt.X("artists:Q", title="artists", axis=alt.Axis(tickMinStep=1)),
-        y=alt.Y("genre:N", sort=order, title=None, axis=None),
-    )
-    sizes = {"height": alt.Step(22), "width": 330}
-    return alt.hconcat(songs.properties(**sizes), artists.properties(**sizes))
 
 
 def overlap(matrix: Sequence[Sequence[int]], genres: Sequence[str]) -> alt.LayerChart:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from core.sources.registry import sources as all_sources
 
 from app import charts
 from core.audio import waveform
@@ -29,6 +28,7 @@ from core.music import CodeArray, FloatArray, PlaylistHit
 from core.recipes import SpectrogramRecipe
 from core.settings import Settings
 from core.sources.contract import PlaylistSource
+from core.sources.registry import sources as all_sources
 from core.sources.spotify_signin import SignIn
 
 FOLDER = "folder"

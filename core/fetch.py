@@ -111,7 +111,8 @@ class Client:
         place = re.sub(r"[^a-z0-9.-]", "_", f"{parts.scheme}-{parts.netloc}".lower())
         self._pause = Pause(settings.answers / f"{place}.pause.json", title)
         self._lock = threading.Lock()
-        kept = SQLiteCache(settings.answers / f"{place}.sqlite", serializer="json", busy_timeout=60_000)
+        settings.answers.mkdir(parents=True, exist_ok=True)
+        kept = SQLiteCache(_sound(settings.answers / f"{place}.sqlite"), serializer="json", busy_timeout=60_000)
         kept.delete(expired=True, vacuum=False)
         self._session = CachedSession(
             backend=kept,
@@ -123,7 +124,7 @@ class Client:
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.auth = _no_sign_in
         self._session.max_redirects = 3
-        self._limiter = _limiter(settings.answers / f"{place}.pace.sqlite", requests_per)
+        self._limiter = _limiter(_sound(settings.answers / f"{place}.pace.sqlite"), requests_per)
         # The only adapter there is: an address that does not begin so cannot be asked, whoever names it.
         self._session.adapters.clear()
         self._session.mount(f"{parts.scheme}://{parts.netloc}/", _Guard(title, self._pause, self._limiter))
@@ -229,10 +230,19 @@ class _Guard(LimiterAdapter):
         return bytes(body)
 
 
+def _sound(path: Path) -> Path:
+    """The same path; a file there that is no database any more is deleted, as what it holds can be asked for again."""
+    if path.is_file():
+        with path.open("rb") as file:
+            start = file.read(16)
+        if start not in (b"", b"SQLite format 3\0"):
+            path.unlink()
+    return path
+
+
 def _limiter(path: Path, requests_per: tuple[int, float]) -> Limiter:
     """The pace, counted in a file that all processes share."""
     count, seconds = requests_per
-    path.parent.mkdir(parents=True, exist_ok=True)
     rates = [Rate(count, round(seconds * 1000 * _SAFETY))]
     bucket = SQLiteBucket.init_from_file(rates, db_path=str(path), use_file_lock=True)
     bucket.leak(time.time_ns() // 1_000_000)  # once is enough: it is a row a request; no thread that does it forever

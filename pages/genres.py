@@ -123,7 +123,8 @@ def merge(rows: Sequence[Genre]) -> None:
 def charts_view(tracks: list[TrackRow], genres: list[str]) -> None:
     """Songs and artists per genre; where genres overlap."""
     counts = summary.per_genre(tracks)
-    st.altair_chart(charts.songs_and_artists(counts, genres, state.colours()))
+    for column, field in zip(st.columns(2), ("songs", "artists"), strict=True):
+        column.altair_chart(charts.per_genre(counts, field, genres, state.colours()))
     matrix = summary.overlap(tracks, genres)
     if not any(matrix[i][j] for i in range(len(genres)) for j in range(i)):
         st.caption("No song has votes for two genres: no overlap to show.")

@@ -67,8 +67,9 @@ def waiting_section(waiting: list[tuple[Reading, Comparison]]) -> None:
                     new += state.playlists().accept(reading, genres).new
             state.tell(f"{len(taken):,} playlists taken in, {new:,} tracks of them new.")
             st.rerun()
-    if right.button("Discard the unticked" if taken else "Discard all", icon=":material/delete:"):
-        state.playlists().discard(reading.id for reading, _ in waiting if reading not in taken)
+    unticked = [reading.id for (reading, _), take in zip(waiting, edited["take"], strict=True) if not take]
+    if right.button(f"Discard the {len(unticked):,} unticked", icon=":material/delete:", disabled=not unticked):
+        state.playlists().discard(unticked)
         st.rerun()
 
 
@@ -132,10 +133,10 @@ def mapping_section(rows: list[PlaylistRow]) -> None:
 
 def search_section() -> None:
     """Look for playlists of a genre, and judge what is found."""
-    genres = [genre.name for genre in state.vocabulary()]
+    genres = [genre.name for genre in state.vocabulary() if genre.has_votes or genre.playlists]
     chosen = st.multiselect(
         "Genres to search playlists for",
-        genres,
+        [genre.name for genre in state.vocabulary()],
         accept_new_options=True,
         placeholder="all of them" if genres else "type a genre",
         help="YouTube and Deezer are asked, and Spotify where you have an account.",
@@ -296,6 +297,8 @@ reading_job = state.queue().latest("read")
 rows, waiting = state.playlist_rows(), state.waiting(searched=False)
 with st.expander("**Add playlists**", expanded=not rows and not waiting, icon=":material/playlist_add:"):
     adding.section()
+for complaint in state.take(state.FAILED_FILES) or ():
+    st.error(complaint, icon=":material/error:")
 ui.job_panel(reading_job)
 if waiting:
     waiting_section(waiting)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from core.library.identity import CERTAIN, sameness
@@ -26,7 +27,7 @@ def look_up(library: Library, service: MusicBrainz, *, on_progress: Callable[[in
     found = 0
     for number, (track_id, track) in enumerate(todo):
         on_progress(number, len(todo), track.title)
-        answer = service.genres(track, same=lambda other, wanted=track: _same(wanted, other))
+        answer = service.genres(track, same=partial(_same, track))
         votes = votes_of(answer) if answer else []
         found += bool(votes)
         library.looked_up(track_id, votes, json.dumps(vars(answer) if answer else None))

@@ -6,7 +6,7 @@ is put before a person.
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from core.database import Database, now
@@ -17,6 +17,8 @@ from core.music import ListedTrack
 
 BATCH = 500
 """Tracks looked up by one query."""
+UNKNOWN = 2**60
+"""Ids from here on are of no track of the library."""
 SPELLED_S = 2.0
 """Tracks of one artist whose lengths differ by more are not compared for another spelling, seconds."""
 BETWEEN_ARTISTS = "; "
@@ -37,7 +39,7 @@ class Pair:
 
 def find_or_add(db: sqlite3.Connection, tracks: Sequence[ListedTrack], *, job_id: int | None) -> tuple[list[int], int]:
     """(the id of each of `tracks`, how many of them are new). What the library lacked of a known one is filled in."""
-    _identify_old(db)
+    identify_old(db)
     ids: list[int] = []
     new = 0
     for batch in _batches(tracks):
@@ -54,11 +56,21 @@ def find_or_add(db: sqlite3.Connection, tracks: Sequence[ListedTrack], *, job_id
 
 def find(db: sqlite3.Connection, tracks: Sequence[ListedTrack]) -> list[int | None]:
     """The id of each of `tracks` that the library knows. Changes nothing."""
-    found: list[int | None] = []
-    for batch in _batches(tracks):
-        shelf = _Shelf(db, batch)
-        found += [shelf.find(track) for track in batch]
-    return found
+    return [track_id if track_id < UNKNOWN else None for track_id in recognise(db, tracks)]
+
+
+def recognise(db: sqlite3.Connection, tracks: Sequence[ListedTrack]) -> list[int]:
+    """What `find_or_add` would answer; tracks that it would add get ids from `UNKNOWN` on. Changes nothing."""
+    shelf = _Shelf(db, tracks)
+    ids: list[int] = []
+    for track in tracks:
+        track_id = shelf.find(track)
+        if track_id is None:
+            track_id = UNKNOWN + len(ids)
+            shelf.put(track_id, track)
+        shelf.fill_in(track_id, track)
+        ids.append(track_id)
+    return ids
 
 
 class Catalogue:
@@ -101,11 +113,16 @@ class Catalogue:
     def merge(self, pairs: Iterable[tuple[int, int]]) -> int:
         """Each of these pairs is one track. Returns how many were merged; two that both have sound are left."""
         pairs = list(pairs)
+        now_in: dict[int, int] = {}  # where a track went that an earlier pair made another
         with editing(self._database, f"merged {len(pairs)} pair{'s' * (len(pairs) != 1)} of tracks") as db:
-            merged = [_merge(db, *pair) for pair in pairs]
-        if not any(merged):
+            for pair in pairs:
+                one, other = (_last(now_in, track_id) for track_id in pair)
+                kept = _merge(db, one, other)
+                if kept is not None:
+                    now_in[other if kept == one else one] = kept
+        if not now_in:
             raise LibraryError("Nothing was merged: both tracks of each pair have sound, or were merged already.")
-        return sum(merged)
+        return len(now_in)
 
 
 class _Shelf:
@@ -132,6 +149,11 @@ class _Shelf:
                 (values,),
             ):
                 self._put(row["id"], as_listed(row), row["identity"])
+        wanted = set(self._keys.values())
+        for row in db.execute("SELECT id, title, artist, album, duration_s, isrc FROM tracks WHERE identity IS NULL"):
+            old = as_listed(row)
+            if (key := identity_key(old.artists, old.title)) in wanted:
+                self._put(row["id"], old, key)
 
     def find(self, track: ListedTrack) -> int | None:
         if track.url and track.url in self._by_url:
@@ -154,29 +176,41 @@ class _Shelf:
                     "INSERT OR IGNORE INTO track_pairs VALUES (?, ?, ?, ?, 0)",
                     (other_id, track_id, said.certainty, json.dumps(said.reasons)),
                 )
-        self._put(track_id, track, self._keys[track])
+        self.put(track_id, track)
         return track_id
+
+    def put(self, track_id: int, track: ListedTrack) -> None:
+        """A track that is not in the library yet."""
+        self._put(track_id, track, self._keys[track])
 
     def remember(self, track_id: int, track: ListedTrack) -> None:
         """Where the track can be found, and what the library lacked of it."""
         if track.url and track.url not in self._by_url:
             self._db.execute("INSERT OR IGNORE INTO track_urls VALUES (?, ?)", (track.url, track_id))
-            self._by_url[track.url] = track_id
+        filled = self.fill_in(track_id, track)
+        if filled:
+            self._db.execute(
+                "UPDATE tracks SET album = ?, duration_s = ?, isrc = ? WHERE id = ?",
+                (filled.album, filled.duration_s, filled.isrc, track_id),
+            )
+
+    def fill_in(self, track_id: int, track: ListedTrack) -> ListedTrack | None:
+        """As `remember`, but on the shelf only; the track as it is now, if that told anything."""
+        if track.url:
+            self._by_url.setdefault(track.url, track_id)
         known = self._tracks.get(track_id)
         if known is None:
-            return
+            return None
         filled = replace(
             known,
             album=known.album or track.album,
             duration_s=known.duration_s if known.duration_s is not None else track.duration_s,
             isrc=known.isrc or track.isrc,
         )
-        if filled != known:
-            self._db.execute(
-                "UPDATE tracks SET album = ?, duration_s = ?, isrc = ? WHERE id = ?",
-                (filled.album, filled.duration_s, filled.isrc, track_id),
-            )
-            self._put(track_id, filled, self._keys[track])
+        if filled == known:
+            return None
+        self._put(track_id, filled, self._keys[track])
+        return filled
 
     def _alike(self, track: ListedTrack) -> list[int]:
         """Tracks of the same identity, and those of the same artist that `sameness` may find spelled differently."""
@@ -235,7 +269,7 @@ def _batches(tracks: Sequence[ListedTrack]) -> Iterable[Sequence[ListedTrack]]:
         yield tracks[start : start + BATCH]
 
 
-def _identify_old(db: sqlite3.Connection) -> None:
+def identify_old(db: sqlite3.Connection) -> None:
     """Work out the identity of tracks that came before there was one."""
     rows = db.execute("SELECT id, title, artist, album, duration_s, isrc FROM tracks WHERE identity IS NULL").fetchall()
     for row in rows:
@@ -243,15 +277,24 @@ def _identify_old(db: sqlite3.Connection) -> None:
         db.execute("UPDATE tracks SET identity = ? WHERE id = ?", (identity_key(track.artists, track.title), row["id"]))
 
 
-def _merge(db: sqlite3.Connection, kept: int, gone: int) -> bool:
-    """Everything known of one track becomes known of another. False if both have sound, or one is not there."""
+def _last(now_in: Mapping[int, int], track_id: int) -> int:
+    while track_id in now_in:
+        track_id = now_in[track_id]
+    return track_id
+
+
+def _merge(db: sqlite3.Connection, kept: int, gone: int) -> int | None:
+    """Everything known of one track becomes known of another, whose id is returned: the one with sound, else `kept`.
+
+    None, and nothing done, if both have sound, or one is not there.
+    """
     there = db.execute("SELECT count(*) FROM tracks WHERE id IN (?, ?)", (kept, gone)).fetchone()[0]
     with_sound = {
         row["track_id"]
         for row in db.execute("SELECT DISTINCT track_id FROM audio_files WHERE track_id IN (?, ?)", (kept, gone))
     }
     if there < 2 or len(with_sound) == 2:
-        return False
+        return None
     if gone in with_sound:
         kept, gone = gone, kept
     for table, same in (
@@ -270,10 +313,17 @@ def _merge(db: sqlite3.Connection, kept: int, gone: int) -> bool:
     db.execute("UPDATE track_urls SET track_id = ? WHERE track_id = ?", (kept, gone))
     db.execute(
         "UPDATE tracks SET isrc = coalesce(isrc, (SELECT isrc FROM tracks WHERE id = ?)), "
-        "duration_s = coalesce(duration_s, (SELECT duration_s FROM tracks WHERE id = ?)) WHERE id = ?",
-        (gone, gone, kept),
+        "duration_s = coalesce(duration_s, (SELECT duration_s FROM tracks WHERE id = ?)), "
+        "album = iif(album = '', (SELECT album FROM tracks WHERE id = ?), album) WHERE id = ?",
+        (gone, gone, gone, kept),
+    )
+    db.execute(
+        "INSERT OR IGNORE INTO track_pairs SELECT min(other, :kept), max(other, :kept), certainty, reasons, kept_apart "
+        "FROM (SELECT iif(track_id = :gone, other_id, track_id) AS other, * FROM track_pairs "
+        "WHERE :gone IN (track_id, other_id)) WHERE other <> :kept",
+        {"kept": kept, "gone": gone},
     )
     db.execute("DELETE FROM track_pairs WHERE track_id = ? OR other_id = ?", (gone, gone))
     db.execute("DELETE FROM genre_lookups WHERE track_id = ?", (gone,))
     db.execute("DELETE FROM tracks WHERE id = ?", (gone,))
-    return True
+    return kept

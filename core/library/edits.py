@@ -1,7 +1,8 @@
 """Edits: what a person changed in one action, and how it is taken back. Speaks SQL.
 
 While an edit is made, temporary triggers write down every row that it inserts, changes or deletes; undoing puts the
-rows back in reverse order. So any edit can be undone, without code of its own for it.
+rows back in reverse order: of a changed row only the columns that the edit changed, so that what jobs learned since
+stays. So any edit can be undone, without code of its own for it.
 """
 
 import json
@@ -29,6 +30,8 @@ KEYS = {
 """Tables that edits change, and what tells their rows apart."""
 KEPT = 200
 """Edits that can be undone; older ones lose their changes, so that the library does not grow with them."""
+
+IN_THE_WAY = "This edit cannot be undone any more: what was imported or read since is in its way."
 
 
 @dataclass(frozen=True)
@@ -81,9 +84,7 @@ def undo(database: Database, edit_id: int) -> None:
             db.execute("UPDATE edits SET undone_at = ? WHERE id = ?", (now(), edit_id))
             db.commit()  # deferred references are checked here
         except sqlite3.IntegrityError as error:
-            raise LibraryError(
-                "This edit cannot be undone any more: what was imported or read since is in its way."
-            ) from error
+            raise LibraryError(IN_THE_WAY) from error
 
 
 def _columns(db: sqlite3.Connection, table: str) -> list[str]:
@@ -93,11 +94,12 @@ def _columns(db: sqlite3.Connection, table: str) -> list[str]:
 def _watch(db: sqlite3.Connection, table: str, edit_id: int) -> None:
     """Triggers that live as long as the connection. All names come from `KEYS` and from the schema."""
     columns = _columns(db, table)
-    row = "json_object(" + ", ".join(f"'{name}', OLD.{name}" for name in columns) + ")"
+    row = "json_object(" + ", ".join(f"'{name}', {_exact(f'OLD.{name}')}" for name in columns) + ")"
+    same = ", ".join(f"iif(OLD.{name} IS NEW.{name}, '$.{name}', '$._')" for name in columns)
     key = "json_object(" + ", ".join(f"'{name}', NEW.{name}" for name in KEYS[table]) + ")"
     for event, operation, at, before in (
         ("INSERT", "inserted", key, "'{}'"),
-        ("UPDATE", "updated", key, row),
+        ("UPDATE", "updated", key, f"json_remove({row}, {same})"),
         ("DELETE", "deleted", "'{}'", row),
     ):
         db.execute(
@@ -107,6 +109,11 @@ def _watch(db: sqlite3.Connection, table: str, edit_id: int) -> None:
         )
 
 
+def _exact(column: str) -> str:
+    """A value within `json_object`, which by itself would round numbers to 15 digits."""
+    return f"iif(typeof({column}) = 'real', json(printf('%!.17g', {column})), {column})"
+
+
 def _take_back(db: sqlite3.Connection, change: sqlite3.Row) -> None:
     table, key, row = change["table_name"], json.loads(change["key"]), json.loads(change["row"])
     known = set(_columns(db, table)) if table in KEYS else set()
@@ -114,10 +121,13 @@ def _take_back(db: sqlite3.Connection, change: sqlite3.Row) -> None:
         raise LibraryError("This edit was made by another version of Genrescope and cannot be undone.")
     here = " AND ".join(f"{name} = ?" for name in key)
     if change["operation"] == "inserted":
+        before = db.total_changes
         db.execute(f"DELETE FROM {table} WHERE {here}", tuple(key.values()))  # noqa: S608
-    elif change["operation"] == "updated":
+        if db.total_changes > before + 1:  # rows that hang on it and came later would go with it
+            raise LibraryError(IN_THE_WAY)
+    elif change["operation"] == "updated" and row:
         values = ", ".join(f"{name} = ?" for name in row)
         db.execute(f"UPDATE {table} SET {values} WHERE {here}", (*row.values(), *key.values()))  # noqa: S608
-    else:
+    elif change["operation"] == "deleted":
         names, places = ", ".join(row), ", ".join("?" * len(row))
         db.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", tuple(row.values()))  # noqa: S608

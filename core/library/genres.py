@@ -6,13 +6,13 @@ such a genre is first named; from then on the database is the truth.
 """
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.database import Database
 from core.errors import LibraryError
 from core.library.edits import editing
-from core.library.vocabulary import genre_key, seeds
+from core.library.vocabulary import Seed, genre_key, seeds
 from core.names import MAX_GENRE, clean
 
 MAX_WORDS = 5
@@ -71,12 +71,14 @@ class Genres:
             found = names.find(name)
             if found is not None:
                 return names.name_of(found)
-        seed = seeds().get(genre_key(name))
-        return clean(name, limit=MAX_GENRE) if seed is None or genre_key(seed.name) == genre_key(name) else seed.name
+            seed = names.well_known(name)
+        cleaned = clean(name, limit=MAX_GENRE)
+        return cleaned if seed is None or genre_key(seed.name) == genre_key(cleaned) else seed.name
 
     def guess(self, title: str) -> str | None:
-        """The genre that a playlist's title names: the longest name or alias in it, of the workspace's or a well-known
-        one; of equals, the last ("Indie Rock & Folk" is folk). None if it names none.
+        """The genre that a playlist's title names, of the workspace's and the well-known ones; None if it names none.
+
+        The longest name or alias counts, and of equals the last: "Deep House & Folk" is deep house.
         """
         words = title.split()
         with self._database.read() as db:
@@ -87,7 +89,7 @@ class Genres:
                 found = names.find(said)
                 if found is not None:
                     return names.name_of(found)
-                if (seed := seeds().get(genre_key(said))) is not None:
+                if (seed := names.well_known(said)) is not None:
                     return seed.name
         return None
 
@@ -183,10 +185,18 @@ class Names:
             row["key"]: row["genre_id"] for row in db.execute("SELECT key, genre_id FROM genre_aliases")
         }
         self._ids |= {genre_key(name): genre_id for genre_id, name in self._names.items()}
+        self._spelled = {name: genre_id for genre_id, name in self._names.items()}
 
     def find(self, name: str) -> int | None:
-        """The genre of this name or alias."""
-        return self._ids.get(genre_key(name))
+        """The genre of this name or alias. Old libraries may hold "Hip-Hop" beside "hip hop": the very same goes first."""
+        name = clean(name, limit=MAX_GENRE)
+        return self._spelled.get(name, self._ids.get(genre_key(name)))
+
+    def well_known(self, name: str) -> Seed | None:
+        """The well-known genre of this name or alias; None for an alias that a person took away from it."""
+        key = genre_key(clean(name, limit=MAX_GENRE))
+        seed = seeds().get(key)
+        return None if seed and genre_key(seed.name) != key and genre_key(seed.name) in self._ids else seed
 
     def name_of(self, genre_id: int) -> str:
         """The name of a genre."""
@@ -201,20 +211,28 @@ class Names:
 
     def id_of(self, name: str) -> int:
         """The genre that `name` stands for, made (with its well-known aliases and parent) if it is new."""
-        key = genre_key(_checked(name))
-        if key in self._ids:
-            return self._ids[key]
-        seed = seeds().get(key)
+        name = _checked(name)
+        found = self.find(name)
+        if found is not None:
+            return found
+        seed = self.well_known(name)
         if seed is None:
-            return self._insert(clean(name, limit=MAX_GENRE))
-        if genre_key(seed.name) != key and genre_key(seed.name) in self._ids:
-            return self._insert(clean(name, limit=MAX_GENRE))  # a person took this alias away from it
-        genre_id = self._insert(clean(name, limit=MAX_GENRE) if genre_key(seed.name) == key else seed.name)
+            return self._insert(name)
+        genre_id = self._insert(name if genre_key(seed.name) == genre_key(name) else seed.name)
         self.set_aliases(genre_id, [alias for alias in seed.aliases if genre_key(alias) not in self._ids])
         if seed.parent:
             parent = self.id_of(seed.parent)
             self._db.execute("UPDATE genres SET parent_id = ? WHERE id = ?", (parent, genre_id))
         return genre_id
+
+    def own(self, name: str) -> int:
+        """The genre of this very name, made if there is none; an alias of this name becomes a genre."""
+        key = genre_key(_checked(name))
+        found = self.find(name)
+        if found is not None and genre_key(self._names[found]) == key:
+            return found
+        self._db.execute("DELETE FROM genre_aliases WHERE key = ?", (key,))
+        return self._insert(clean(name, limit=MAX_GENRE))
 
     def rename(self, genre_id: int, name: str) -> None:
         """Give a genre another name. `LibraryError` if that is another genre's."""
@@ -224,12 +242,14 @@ class Names:
             raise LibraryError(f"{name} is {self._names[other]} already. To make one of the two, merge them.")
         self._db.execute("DELETE FROM genre_aliases WHERE key = ?", (genre_key(name),))
         self._db.execute("UPDATE genres SET name = ? WHERE id = ?", (name, genre_id))
+        self._spelled.pop(self._names[genre_id], None)
         self._names[genre_id] = name
         self._ids[genre_key(name)] = genre_id
+        self._spelled[name] = genre_id
 
     def set_aliases(self, genre_id: int, aliases: Iterable[str]) -> None:
         """A genre's aliases are these, and no others."""
-        wanted = {genre_key(alias): clean(alias, limit=MAX_GENRE) for alias in aliases}
+        wanted = {genre_key(alias): alias for alias in (clean(alias, limit=MAX_GENRE) for alias in aliases)}
         wanted = {key: alias for key, alias in wanted.items() if key and key != genre_key(self._names[genre_id])}
         for key, alias in wanted.items():
             other = self._ids.get(key, genre_id)
@@ -254,21 +274,31 @@ class Names:
             (genre_id, target),
         )
         db.execute("UPDATE votes SET genre_id = ? WHERE genre_id = ?", (target, genre_id))
-        db.execute(
-            "UPDATE genres SET parent_id = (SELECT parent_id FROM genres WHERE id = ?) WHERE id = ? AND parent_id = ?",
-            (genre_id, target, genre_id),
-        )
+        if genre_id in _line(db, target):  # then the target takes its place
+            db.execute(
+                "UPDATE genres SET parent_id = (SELECT parent_id FROM genres WHERE id = ?) WHERE id = ?",
+                (genre_id, target),
+            )
         db.execute("UPDATE genres SET parent_id = ? WHERE parent_id = ?", (target, genre_id))
         db.execute("UPDATE genre_aliases SET genre_id = ? WHERE genre_id = ?", (target, genre_id))
         db.execute("DELETE FROM genres WHERE id = ?", (genre_id,))
-        db.execute("INSERT INTO genre_aliases VALUES (?, ?, ?)", (genre_key(old), old, target))
+        if genre_key(old) != genre_key(self._names[target]):
+            db.execute("INSERT INTO genre_aliases VALUES (?, ?, ?)", (genre_key(old), old, target))
+        db.execute("UPDATE OR IGNORE readings SET for_genre = ? WHERE for_genre = ?", (target, genre_id))
         self._ids = {key: target if of == genre_id else of for key, of in self._ids.items()}
-        del self._names[genre_id]
+        del self._spelled[self._names.pop(genre_id)]
 
     def _insert(self, name: str) -> int:
-        genre_id = int(self._db.execute("INSERT INTO genres (name) VALUES (?)", (name,)).lastrowid or 0)
+        # no id that a reading knows: what was found for a genre that is gone is not shown as found for a new one
+        row = self._db.execute(
+            "INSERT INTO genres (id, name) SELECT max(id) + 1, ? "
+            "FROM (SELECT 0 AS id UNION ALL SELECT id FROM genres UNION ALL SELECT for_genre FROM readings)",
+            (name,),
+        )
+        genre_id = int(row.lastrowid or 0)
         self._names[genre_id] = name
         self._ids[genre_key(name)] = genre_id
+        self._spelled[name] = genre_id
         return genre_id
 
 
@@ -294,12 +324,17 @@ def _checked_colour(colour: str) -> str:
 
 
 def _set_parent(db: sqlite3.Connection, genre_id: int, parent: int) -> None:
-    above: int | None = parent
-    while above is not None:
-        if above == genre_id:
-            raise LibraryError("A genre cannot be its own parent, nor that of one above it.")
-        above = db.execute("SELECT parent_id FROM genres WHERE id = ?", (above,)).fetchone()[0]
+    if genre_id in _line(db, parent):
+        raise LibraryError("A genre cannot be its own parent, nor that of one above it.")
     db.execute("UPDATE genres SET parent_id = ? WHERE id = ?", (parent, genre_id))
+
+
+def _line(db: sqlite3.Connection, genre_id: int) -> Iterator[int]:
+    """A genre and all above it."""
+    above: int | None = genre_id
+    while above is not None:
+        yield above
+        above = db.execute("SELECT parent_id FROM genres WHERE id = ?", (above,)).fetchone()[0]
 
 
 def _move_mapping(db: sqlite3.Connection, playlist_id: int, genre_id: int, target: int) -> None:

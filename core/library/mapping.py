@@ -19,6 +19,7 @@ from core.library.genres import Genres, Names, checked_weights
 from core.library.playlists import Playlists, map_genres, row_of
 from core.library.vocabulary import genre_key
 from core.music import Playlist
+from core.names import MAX_GENRE, clean
 
 MAX_BYTES = 5_000_000
 COLUMNS = ("source", "reference", "title", "genre", "weight")
@@ -124,18 +125,23 @@ def differences(database: Database, wanted: GenreMapping) -> list[Change]:
     """What `take_over` would change, in words."""
     genres = Genres(database)
     now = current(database)
-    known = {genre_key(name): (name, entry) for name, entry in now.genres.items()}
+    known = {_key(name): (name, entry) for name, entry in now.genres.items()}
     changes = []
     for name, entry in wanted.genres.items():
-        there = known.get(genre_key(name)) or known.get(genre_key(genres.canonical(name)))
+        if entry.parent:
+            entry = entry.model_copy(update={"parent": genres.canonical(entry.parent)})
+        there = known.get(_key(name))
         before = _told(there[1]) if there else "not there"
         after = _told(entry)
-        if not there or not _same(there[1], entry):
+        if not there or not _same(*there, entry):
             changes.append(Change(f"genre {name}", before, after))
-    mapped = {(entry.source, entry.reference): entry for entry in now.playlists}
+    mapped = {(row.source, row.reference): row for row in Playlists(database).all()}
     for playlist in wanted.playlists:
         there_now = mapped.get((playlist.source, playlist.reference))
-        asked = {genres.canonical(genre): weight for genre, weight in playlist.genres.items()}
+        asked: dict[str, float] = {}
+        for genre, weight in playlist.genres.items():
+            name = genres.canonical(genre)
+            asked[name] = max(weight, asked.get(name, 0.0))
         if there_now is None or there_now.genres != asked:
             title = playlist.title or (there_now.title if there_now else playlist.reference)
             before = _in_words(there_now.genres) if there_now else "not there"
@@ -150,16 +156,17 @@ def take_over(database: Database, wanted: GenreMapping) -> None:
     """
     with editing(database, "import of a mapping") as db:
         names = Names(db)
-        for name in wanted.genres:
-            names.id_of(name)
+        ids = {name: names.own(name) for name in wanted.genres}
+        for genre_id in ids.values():  # all, before the first is set: an alias may go from one to another
+            names.set_aliases(genre_id, ())
+        for name, entry in wanted.genres.items():
+            names.set_aliases(ids[name], entry.aliases)
         for place, (name, entry) in enumerate(wanted.genres.items()):
-            genre_id = names.known(name)
             parent = names.id_of(entry.parent) if entry.parent else None
             db.execute(
                 "UPDATE genres SET parent_id = ?, colour = ?, position = coalesce(position, ?) WHERE id = ?",
-                (parent, entry.colour, place, genre_id),
+                (parent, entry.colour and entry.colour.upper(), place, ids[name]),
             )
-            names.set_aliases(genre_id, entry.aliases)
         if db.execute(
             "WITH RECURSIVE above (id, parent_id, n) AS (SELECT id, parent_id, 0 FROM genres UNION ALL "
             "SELECT above.id, genres.parent_id, n + 1 FROM above JOIN genres ON genres.id = above.parent_id "
@@ -225,11 +232,16 @@ def _unguarded(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
 
 
-def _same(a: GenreEntry, b: GenreEntry) -> bool:
+def _key(name: str) -> str:
+    return genre_key(clean(name, limit=MAX_GENRE))
+
+
+def _same(name: str, a: GenreEntry, b: GenreEntry) -> bool:
+    aliases_a, aliases_b = ({_key(alias) for alias in entry.aliases} - {_key(name), ""} for entry in (a, b))
     return (
-        genre_key(a.parent or "") == genre_key(b.parent or "")
+        _key(a.parent or "") == _key(b.parent or "")
         and (a.colour or "").upper() == (b.colour or "").upper()
-        and {genre_key(alias) for alias in a.aliases} == {genre_key(alias) for alias in b.aliases}
+        and aliases_a == aliases_b
     )
 
 

@@ -121,10 +121,12 @@ class Playlists:
     ) -> TakenIn:
         """Take a playlist in, whole or not at all: its tracks, and the genres it stands for (None: as before).
 
-        One that is there already then holds just what is listed now; where that removes tracks, it is an edit.
+        One that is there already then holds just what is listed now; where that removes tracks or changes its genres,
+        it is an edit.
         """
         weights = None if genres is None else checked_weights(genres)
-        if self.find(playlist.source, playlist.reference) and self.compare(playlist).removed:
+        known = self.find(playlist.source, playlist.reference)
+        if known and (weights not in (None, known.genres) or self.compare(playlist).removed):
             with editing(self._database, f"read {playlist.title} again") as db:
                 return _take_in(db, playlist, weights, job_id)
         with self._database.write() as db:
@@ -167,13 +169,8 @@ class Playlists:
     def compare(self, playlist: Playlist) -> Comparison:
         """What taking `playlist` in would change. Changes nothing."""
         with self._database.read() as db:
-            found = catalogue.find(db, playlist.tracks)
-            ids = {track_id for track_id in found if track_id is not None}
-            unknown = {
-                (track.artists, track.title, track.duration_s, track.url)
-                for track, track_id in zip(playlist.tracks, found, strict=True)
-                if track_id is None
-            }
+            found = catalogue.recognise(db, playlist.tracks)
+            ids = {track_id for track_id in found if track_id < catalogue.UNKNOWN}
             genres = db.execute(
                 "SELECT name, count(DISTINCT track_id) AS n FROM track_votes JOIN genres ON genres.id = genre_id "
                 "WHERE track_id IN (SELECT value FROM json_each(?)) GROUP BY genre_id ORDER BY n DESC",
@@ -197,8 +194,8 @@ class Playlists:
             if before and track_id not in listed
         ]
         return Comparison(
-            tracks=len(ids) + len(unknown),
-            new=len(unknown),
+            tracks=len(set(found)),
+            new=len(set(found) - ids),
             genres={row["name"]: row["n"] for row in genres},
             taken_in=before is not None,
             added=tuple(dict.fromkeys(added)),
@@ -245,7 +242,7 @@ class Playlists:
         with self._database.read() as db:
             rows = db.execute(
                 "SELECT readings.*, genres.name AS genre FROM readings LEFT JOIN genres ON genres.id = for_genre "
-                "WHERE state = ? AND (? IS NULL OR (for_genre <> 0) = ?) "
+                "WHERE state = ? AND (? IS NULL OR (for_genre <> 0) = ?) AND (for_genre = 0 OR genres.id IS NOT NULL) "
                 "ORDER BY genre, score IS NULL, score DESC, readings.id",
                 (state, searched, searched),
             ).fetchall()
@@ -260,7 +257,9 @@ class Playlists:
         return {tuple(row) for row in rows}
 
     def accept(self, reading: Reading, genres: Mapping[str, float] | None = None) -> TakenIn:
-        """Take in what waits."""
+        """Take in what waits. `LibraryError` if its tracks could not be read."""
+        if reading.error:
+            raise LibraryError(f"{reading.playlist.title} cannot be taken in: {reading.error}")
         taken = self.take_in(reading.playlist, genres)
         self.discard([reading.id])
         return taken
@@ -388,7 +387,7 @@ def _as_known(db: sqlite3.Connection, playlist: Playlist, track_ids: set[int]) -
         (playlist.source, playlist.title, playlist.reference, playlist.reference),
     ).fetchall():
         there = db.execute("SELECT track_id FROM playlist_tracks WHERE playlist_id = ?", (row["id"],))
-        if {track["track_id"] for track in there} == track_ids:
+        if track_ids and {track["track_id"] for track in there} == track_ids:
             return replace(playlist, reference=row["reference"])
     return playlist
 

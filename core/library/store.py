@@ -118,6 +118,7 @@ class Library:
         with self._database.write() as db:
             playlist_id = _playlist_id(db, *playlist)
             names = Names(db)
+            catalogue.identify_old(db)
             for file in files:
                 row = db.execute("SELECT track_id FROM audio_files WHERE sha256 = ?", (file.sha256,)).fetchone()
                 track_id = int(row["track_id"]) if row else _add_file(db, file, job_id)

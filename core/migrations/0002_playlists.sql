@@ -83,15 +83,18 @@ CREATE TABLE edit_changes (
 ) STRICT;
 CREATE INDEX changes_of_edit ON edit_changes (edit_id);
 
--- Votes that an edit withdrew were kept in their table; such edits become ones with changes.
+-- Votes that an edit withdrew were kept in their table; such edits become ones with changes. An edit could vote for one
+-- genre twice ("Rock" and "rock"): such votes become one. (`printf`, since JSON would round weights to 15 digits.)
 INSERT INTO edit_changes (edit_id, table_name, operation, key, row)
     SELECT withdrawn_by, 'votes', 'deleted', '{}', json_object(
-        'id', votes.id, 'track_id', track_id, 'genre_id', genre_id, 'source', source, 'reference', reference,
-        'weight', weight, 'created_at', votes.created_at)
-    FROM votes JOIN edits ON edits.id = withdrawn_by WHERE undone_at IS NULL ORDER BY votes.id;
+        'id', min(votes.id), 'track_id', track_id, 'genre_id', genre_id, 'source', source, 'reference', reference,
+        'weight', json(printf('%!.17g', sum(weight))), 'created_at', votes.created_at)
+    FROM votes JOIN edits ON edits.id = withdrawn_by WHERE undone_at IS NULL
+    GROUP BY withdrawn_by, track_id, genre_id, source, reference ORDER BY min(votes.id);
 INSERT INTO edit_changes (edit_id, table_name, operation, key, row)
-    SELECT edit_id, 'votes', 'inserted', json_object('id', votes.id), '{}'
-    FROM votes JOIN edits ON edits.id = edit_id WHERE undone_at IS NULL ORDER BY votes.id;
+    SELECT edit_id, 'votes', 'inserted', json_object('id', min(votes.id)), '{}'
+    FROM votes JOIN edits ON edits.id = edit_id WHERE undone_at IS NULL
+    GROUP BY edit_id, track_id, genre_id, source, reference ORDER BY min(votes.id);
 
 CREATE TABLE counted_votes (
     id INTEGER PRIMARY KEY,
@@ -104,7 +107,8 @@ CREATE TABLE counted_votes (
     UNIQUE (track_id, genre_id, source, reference)
 ) STRICT;
 INSERT INTO counted_votes
-    SELECT id, track_id, genre_id, source, reference, weight, created_at FROM votes WHERE withdrawn_by IS NULL;
+    SELECT min(id), track_id, genre_id, source, reference, sum(weight), created_at FROM votes
+    WHERE withdrawn_by IS NULL GROUP BY track_id, genre_id, source, reference;
 DROP TABLE votes;
 ALTER TABLE counted_votes RENAME TO votes;
 CREATE INDEX votes_of_genre ON votes (genre_id);

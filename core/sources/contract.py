@@ -24,8 +24,10 @@ class PlaylistSource(Protocol):
     """As stored with every playlist: `spotify`."""
     title: str
     """As people say it: `Spotify`."""
-    searches: bool
-    """Whether `search` can find anything (a file cannot)."""
+
+    @property
+    def searches(self) -> bool:
+        """Whether `search` can find anything now: a file cannot, nor a service that wants an account there is none of."""
 
     def recognise(self, text: str) -> str | None:
         """The canonical reference in `text` (address, URI, id or path), or None if it is no playlist of this source.

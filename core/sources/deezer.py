@@ -21,8 +21,8 @@ MAX_TRACKS = 100_000
 QUOTA_PAUSE_S = 60.0
 
 _HOSTS = {"www.deezer.com", "deezer.com"}
-_URI = re.compile(r"deezer:playlist:(\d{1,20})")
-_PATH = re.compile(r"/(?:[a-z]{2}(?:-[a-z]{2})?/)?playlist/(\d{1,20})/?", re.IGNORECASE)
+_URI = re.compile(r"deezer:playlist:([0-9]{1,20})")
+_PATH = re.compile(r"/(?:[a-z]{2}(?:-[a-z]{2})?/)?playlist/([0-9]{1,20})/?", re.IGNORECASE)
 
 
 class DeezerSource:

@@ -61,7 +61,7 @@ def read_list(
     tracks are counted in `skipped`; rows that stand twice are kept twice. Raises `SourceError` if the file is too
     large, damaged, or of another kind.
     """
-    kind = looks_like(file_name, data)
+    kind: Kind = "csv" if columns else looks_like(file_name, data)
     return _read(kind, file_name, data, columns, reference or cleaning.name(file_name) or "Playlist")
 
 
@@ -114,6 +114,8 @@ class FileSource:
         """The list in the file. Raises `SourceError` if the file is gone, unreadable, too large or damaged."""
         path = Path(reference)
         try:
+            if self.recognise(reference) is None:
+                raise FileNotFoundError(reference)
             if path.stat().st_size > MAX_BYTES:
                 raise _too_large()
             data = path.read_bytes()

@@ -14,7 +14,7 @@ from core.sources import cleaning
 Entry = Mapping[str, Any]
 
 _GONE = {"[private video]", "[deleted video]", "[unavailable video]"}
-_TOPIC = " - Topic"
+_TOPIC, _VEVO = " - Topic", "VEVO"
 _BRACKETS = re.compile(r"\s*[(\[【]([^()\[\]【】]*)[)\]】]")
 _ADVERTS = {
     "video",
@@ -74,7 +74,7 @@ def without_adverts(title: str) -> str:
 
 def owner_of(info: Entry) -> str:
     """Who made a list."""
-    return _without_topic(_first(info, "uploader", "channel", "album_artist", "uploader_id"))
+    return _maker(_first(info, "uploader", "channel", "album_artist", "uploader_id"))
 
 
 def _title_and_artists(entry: Entry, split_titles: bool) -> tuple[str, tuple[str, ...]]:
@@ -82,14 +82,14 @@ def _title_and_artists(entry: Entry, split_titles: bool) -> tuple[str, tuple[str
     said = _said_artists(entry)
     title = _title(entry)
     if not said and uploader.endswith(_TOPIC):  # made by YouTube from the label's own data
-        return title, cleaning.artist_names([_without_topic(uploader)])
+        return title, cleaning.artist_names([_maker(uploader)])
     title = without_adverts(title)
     artist, rest = cleaning.artist_and_title(title)
     if said and artist.casefold() in {one.casefold() for one in said}:
         return rest, said
     if not said and split_titles and artist:
         return rest, cleaning.artist_names([artist])
-    return title, said or cleaning.artist_names([uploader])
+    return title, said or cleaning.artist_names([_maker(uploader)])
 
 
 def _said_artists(entry: Entry) -> tuple[str, ...]:
@@ -108,8 +108,9 @@ def _first(entry: Entry, *fields: str) -> str:
     return next((said for field in fields if (said := cleaning.name(entry.get(field)))), "")
 
 
-def _without_topic(channel: str) -> str:
-    return channel.removesuffix(_TOPIC)
+def _maker(channel: str) -> str:
+    """Who a channel is of: `Adele - Topic` and `AdeleVEVO` are Adele's."""
+    return channel.removesuffix(_TOPIC).removesuffix(_VEVO).strip() or channel
 
 
 def _is_a_list(entry: Entry) -> bool:

@@ -13,7 +13,7 @@ PAUSE_S = 3600.0
 """For a site that asks for a pause and does not say how long: YouTube's last up to an hour."""
 
 _LIMITED = ("too many requests", "rate-limit", "rate limit", "error 429")
-_ROBOT = ("not a bot", "not a robot", "captcha", "client challenge", "unusual traffic")
+_ROBOT = ("not a bot", "not a robot", "captcha", "client challenge", "unusual traffic", "impersonat")
 _GONE = (
     *("does not exist", "not exist", "not found", "no longer available", "unviewable", "has been removed"),
     *(

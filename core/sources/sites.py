@@ -13,14 +13,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from core.errors import SourceError
 from core.fetch import Pause
 from core.music import ListedTrack, Playlist, PlaylistHit
 from core.settings import Settings
-from core.sources import cleaning, site_entries, site_errors
+from core.sources import cleaning, site_entries, site_errors, site_songs
 from core.sources.contract import Progress, no_progress
+from core.sources.site_songs import Complete, Info
 
 PAUSE_S = 0.75
 """Between two requests of one reading."""
@@ -29,11 +30,6 @@ MAX_TRACKS = 20_000
 """More than any of the sites lets a list hold."""
 MAX_FOUND = 100
 _EVERY = 50  # tracks between two words on progress
-_BATCH = 50  # tracks that SoundCloud tells of at once
-
-Info = dict[str, Any]
-Complete = Callable[[Any, Iterator[Info]], Iterator[Info | None]]
-"""yt-dlp and what a list says of its entries -> what is known of each; None where it is gone."""
 
 
 @dataclass(frozen=True)
@@ -82,15 +78,15 @@ class SiteSource:
             total, album = _count(info), cleaning.name(info.get("title")) if self._is_album(info) else ""
             tracks: list[ListedTrack] = []
             reasons: list[str] = []
-            for entry in self._entries(reader, info):
-                if limit is not None and len(tracks) >= limit:
-                    break
+            for entry in self._entries(reader, info) if limit != 0 else ():
                 if reason := site_entries.reason_to_skip(entry):
                     reasons.append(reason)
                 else:
                     tracks.append(site_entries.track_of(entry, album=album, split_titles=self._site.split_titles))
                 if (len(tracks) + len(reasons)) % _EVERY == 0:
                     on_progress(len(tracks), total)
+                if len(tracks) == limit:  # here, as the next entry may be on a page of its own
+                    break
             on_progress(len(tracks), total)
         return Playlist(
             self.name,
@@ -218,77 +214,6 @@ def _count(info: Info) -> int | None:
     return len(entries) if isinstance(entries, list) else None
 
 
-# -- what a list leaves out --------------------------------------------------------------------------------------------
-
-
-def _with_addresses(reader: Any, entries: Iterator[Info]) -> Iterator[Info]:
-    """Archive.org's lists tell everything but the page of each song."""
-    return ({**one, "webpage_url": f"https://archive.org/details/{quote(str(one.get('id')))}"} for one in entries)
-
-
-def _one_by_one(reader: Any, entries: Iterator[Info]) -> Iterator[Info | None]:
-    """Ask for each entry by itself; what is gone is None."""
-    for entry in entries:
-        try:
-            info = reader.extract_info(
-                entry.get("url"), download=False, process=False, ie_key=entry.get("ie_key"), extra_info={}
-            )
-        except Exception as error:
-            if not site_errors.is_gone(error):
-                raise
-            info = None
-        yield {**entry, **{key: said for key, said in info.items() if said}} if isinstance(info, dict) else None
-
-
-def _by_batches(reader: Any, entries: Iterator[Info]) -> Iterator[Info | None]:
-    """Ask SoundCloud for many entries at once, by their ids; its own list tells no names.
-
-    This uses yt-dlp's access to SoundCloud's API. One by one would be several requests a song, of the 600 that
-    SoundCloud allows in ten minutes.
-    """
-    api = reader.get_info_extractor("Soundcloud")
-    while batch := list(islice(entries, _BATCH)):
-        ids = [str(entry.get("id") or "") for entry in batch]
-        api.initialize()
-        told = api._call_api(
-            f"{api._API_V2_BASE}tracks", "tracks", "Downloading tracks", query={"ids": ",".join(ids)}, headers={}
-        )
-        known = {str(track.get("id")): _of_soundcloud(track) for track in told if isinstance(track, dict)}
-        yield from ({**entry, **known[one]} if one in known else None for one, entry in zip(ids, batch, strict=True))
-
-
-def _by_jamendo(reader: Any, entries: Iterator[Info]) -> Iterator[Info | None]:
-    """Ask Jamendo's API for each song, and once for each artist; reading songs whole would ask for all their covers."""
-    api = reader.get_info_extractor("Jamendo")
-    artists: dict[Any, Any] = {}
-    for entry in entries:
-        try:
-            track = api._call_api("track", entry["id"])
-        except Exception as error:
-            if not site_errors.is_gone(error):
-                raise
-            yield None
-            continue
-        made_by = track.get("artistId")
-        if made_by not in artists:
-            artists[made_by] = (api._call_api("artist", made_by, fatal=False) or {}).get("name")
-        yield {**entry, "title": track.get("name"), "artist": artists[made_by], "duration": track.get("duration")}
-
-
-def _of_soundcloud(track: Info) -> Info:
-    """SoundCloud's own words in yt-dlp's. `duration` may be that of a preview; lengths are in milliseconds."""
-    label, user = track.get("publisher_metadata") or {}, track.get("user") or {}
-    return {
-        "title": track.get("title"),
-        "uploader": user.get("username"),
-        "artist": label.get("artist"),
-        "album": label.get("release_title") or label.get("album_title"),
-        "isrc": label.get("isrc"),
-        "duration": cleaning.duration_s(track.get("full_duration") or track.get("duration"), unit_s=0.001),
-        "webpage_url": track.get("permalink_url"),
-    }
-
-
 # -- addresses ---------------------------------------------------------------------------------------------------------
 
 _YOUTUBE_HOSTS = {"www.youtube.com", "youtube.com", "m.youtube.com", "music.youtube.com", "youtu.be"}
@@ -359,7 +284,7 @@ SITES = (
             r"/(?P<user>[\w-]+)/sets/(?P<list>[\w:-]+(?:/s-\w+)?)/?",
             "https://soundcloud.com/{user}/sets/{list}",
         ),
-        complete=_by_batches,
+        complete=site_songs.by_batches,
         split_titles=True,
     ),
     Site(
@@ -371,7 +296,7 @@ SITES = (
             rf"/album/(?P<album>{_NAME})/?",
             "https://{band}.bandcamp.com/album/{album}",
         ),
-        complete=_one_by_one,
+        complete=site_songs.one_by_one,
     ),
     Site(
         "jamendo",
@@ -380,7 +305,7 @@ SITES = (
         _addresses(
             r"(?:www\.)?jamendo\.com", r"/album/(?P<album>[0-9]+)(?:/[^/]*)?/?", "https://www.jamendo.com/album/{album}"
         ),
-        complete=_by_jamendo,
+        complete=site_songs.by_jamendo,
     ),
     Site(
         "audius",
@@ -391,14 +316,14 @@ SITES = (
             rf"/(?P<user>[\w-]+)/(?P<kind>playlist|album)/(?P<list>{_NAME})/?",
             "https://audius.co/{user}/{kind}/{list}",
         ),
-        complete=_one_by_one,
+        complete=site_songs.one_by_one,
     ),
     Site(
         "archive",
         "Internet Archive",
         ("archive.org",),
         _addresses(r"(?:www\.)?archive\.org", r"/details/(?P<item>[\w.-]+)/?", "https://archive.org/details/{item}"),
-        complete=_with_addresses,
+        complete=site_songs.with_addresses,
     ),
 )
 """Every site that is read; `SiteSource(site, settings)` makes a source of one."""

@@ -61,7 +61,6 @@ class SpotifySource:
 
     name = "spotify"
     title = "Spotify"
-    searches = True
     policy = POLICY
     """What must be said beside this source."""
 
@@ -72,6 +71,12 @@ class SpotifySource:
         over = session(settings)
         self._access = _Access(settings, self._sign_in, over)
         self._spotify = client(settings, over, auth_manager=self._access)
+
+    @property
+    def searches(self) -> bool:
+        """Whether there is anything to ask with: somebody signed in, or an app with its secret."""
+        app = self._settings.spotify_client_id and self._settings.spotify_client_secret
+        return bool(app) or self._sign_in.signed_in_as() is not None
 
     def recognise(self, text: str) -> str | None:
         """The id in an address, a URI or itself; None for albums, tracks and everything else."""

@@ -34,6 +34,7 @@ class Server:
     """The app on a free port of 127.0.0.1, with a workspace of its own."""
 
     home: Path
+    surroundings: dict[str, str] = field(default_factory=dict)
     port: int = 0
     process: subprocess.Popen[bytes] | None = field(default=None)
 
@@ -52,6 +53,7 @@ class Server:
             "GENRESCOPE_HOME": str(self.home),
             "GENRESCOPE_LEASE_S": "3",
             "GENRESCOPE_WORKER_IDLE_S": "20",
+            **self.surroundings,
         }
         with (self.home / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
