@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
-from core.library.starters import starters
 
 from app import state, ui
 from core.errors import SourceError
 from core.jobs import kinds
+from core.library.starters import starters
 from core.sources import lists, spotify, tables
 
 

@@ -77,7 +77,7 @@ def _gone(site: str) -> SourceError:
 
 def _network(chain: list[BaseException]) -> str:
     """What is wrong with the connection; '' if nothing is."""
-    from yt_dlp.networking.exceptions import (  # type: ignore[import-untyped]
+    from yt_dlp.networking.exceptions import (
         CertificateVerifyError,
         ProxyError,
         SSLError,

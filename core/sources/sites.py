@@ -127,7 +127,7 @@ class SiteSource:
     def _reader(self) -> Iterator[Any]:
         """yt-dlp with this site's extractors and nothing else."""
         self._pause.check()
-        from yt_dlp import YoutubeDL  # type: ignore[import-untyped]  # here: it takes a third of a second
+        from yt_dlp import YoutubeDL  # here: it takes a third of a second
 
         with YoutubeDL(
             {

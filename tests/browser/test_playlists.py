@@ -147,13 +147,12 @@ def test_searching_accepting_and_rejecting(server: Server, page: Page) -> None:
     expect(page.get_by_text("same genre so far").first).to_be_visible()
     expect(page.get_by_text("YouTube").first).to_be_visible()  # that it could not be asked is told
     page.get_by_role("button", name="Reject").last.click()
-    expect(other).to_have_count(0)
+    expect(page.get_by_role("button", name="Reject")).to_have_count(1)
     settle(page)
     page.get_by_role("button", name="Accept").click()
     database = Database(server.home / "data" / "library.db")
-    expect(page.get_by_text("40").first).to_be_visible()
     page.wait_for_function("() => document.body.innerText.includes('Reading playlists done')")
-    accepted = Playlists(database).find("deezer", "10")
+    accepted = Playlists(database).find("deezer", "deezer:playlist:10")
     assert accepted and (accepted.tracks, accepted.genres) == (40, {"techno": 1.0})
 
     search(page)
@@ -172,10 +171,14 @@ def search(page: Page) -> None:
     settle(page)
 
 
-def test_files_are_dropped_mapped_in_the_table_and_brought_up_to_date(server: Server, page: Page, tmp_path: Path) -> None:
+def test_files_are_dropped_mapped_in_the_table_and_brought_up_to_date(
+    server: Server, page: Page, tmp_path: Path
+) -> None:
     open_page(page, server)
     add_from(page, "Files")
-    page.locator("input[type=file]").first.set_input_files([exportify(tmp_path, "evening.csv", range(30)), other_table(tmp_path)])
+    page.locator("input[type=file]").first.set_input_files(
+        [exportify(tmp_path, "evening.csv", range(30)), other_table(tmp_path)]
+    )
     expect(page.get_by_text("Which column is what in my table.csv?")).to_be_visible()
     page.get_by_role("button", name="Read 2 files").click()
     page.get_by_role("button", name="Take in 2").click()
@@ -186,7 +189,9 @@ def test_files_are_dropped_mapped_in_the_table_and_brought_up_to_date(server: Se
     box = grid.bounding_box()
     assert box
     page.mouse.dblclick(box["x"] + box["width"] * 0.4, box["y"] + 36 + 17)  # genres of the first row
-    expect(page.locator("#portal input, [data-testid='data-editor-portal'] input, .gdg-style input").first).to_be_visible()
+    expect(
+        page.locator("#portal input, [data-testid='data-editor-portal'] input, .gdg-style input").first
+    ).to_be_visible()
     page.keyboard.type("deep house")
     page.wait_for_timeout(300)
     page.keyboard.press("Enter")

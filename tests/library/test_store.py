@@ -81,7 +81,7 @@ def test_an_empty_library_answers_everything(library: Library) -> None:
     assert library.names() == []
     assert library.without_spectrogram(RECIPE) == []
     assert library.mean_spectra(RECIPE) == {}
-    assert library.latest_edit() is None
+    assert latest_edit(library._database) is None
     assert set(library.counts(RECIPE).values()) == {0}
 
 

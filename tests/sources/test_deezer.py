@@ -8,6 +8,7 @@ import pytest
 from core.errors import RateLimited, SourceError
 from core.music import ListedTrack
 from core.settings import Settings
+from core.sources import deezer as deezer_module
 from core.sources.deezer import DeezerSource
 from tests.loopback import Answer, Loopback, as_json, serving
 from tests.sources.deezer_server import Deezer, error, song
@@ -165,7 +166,9 @@ def test_search(source: DeezerSource, deezer: Deezer, server: Loopback) -> None:
     assert source.search(" ") == [] and source.search("x", limit=0) == []
 
 
-def test_fifty_requests_in_five_seconds_at_most() -> None:
-    from core.sources.deezer import REQUESTS_PER
-
-    assert REQUESTS_PER == (50, 5.0)
+def test_the_pace_is_kept(source: DeezerSource, server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deezer_module, "REQUESTS_PER", (2, 0.4))
+    source.fetch(LIST)
+    times = [asked.at for asked in server.asked]
+    assert len(times) == 4
+    assert all(later - earlier > 0.35 for earlier, later in zip(times, times[2:], strict=False))

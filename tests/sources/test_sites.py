@@ -150,6 +150,8 @@ def test_only_as_many_pages_are_read_as_needed(internet: Internet, youtube: Site
     videos = [Video(f"v{number:010d}", f"A - {number}", "U") for number in range(1000)]
     server = internet(YouTube({LIST: ("L", "Ada", videos)}))
     assert len(youtube.fetch(LIST, limit=120).tracks) == 120
+    assert len(youtube.fetch(LIST, limit=100).tracks) == 100
+    assert youtube.fetch(LIST, limit=0).tracks == ()
     continued = [asked for asked in server.asked if b'"continuation"' in asked.body]
     assert len(continued) == 1
 
@@ -200,11 +202,14 @@ def test_search_finds_playlists(internet: Internet, youtube: SiteSource) -> None
         ("Es ist ein Fehler aufgetreten.", "yt-dlp"),
     ],
 )
-def test_what_youtube_says_is_told_plainly(internet: Internet, youtube: SiteSource, said: str, told: str) -> None:
+def test_what_youtube_says_is_told_plainly(
+    internet: Internet, youtube: SiteSource, said: str, told: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     internet(YouTube(alerts={LIST: said}))
     with pytest.raises(SourceError, match=told) as error:
         youtube.fetch(LIST)
     assert not isinstance(error.value, RateLimited) and "http" not in str(error.value)
+    assert capfd.readouterr() == ("", ""), "nothing is printed"
 
 
 @pytest.mark.parametrize(
@@ -249,7 +254,7 @@ def test_a_pause_is_kept(
         with pytest.raises(RateLimited):
             again.search("x")
     assert len(server.asked) == asked
-    source("archive", settings)._pause.check()
+    source("archive", settings)._pause.check()  # another site is not paused
 
 
 def test_a_server_that_cannot_prove_itself_is_not_believed(
@@ -357,6 +362,7 @@ def test_soundcloud_is_asked_for_many_songs_at_once(internet: Internet, settings
         ({"title": "A - B", "artist": "F", "channel": "C"}, "A - B", ("F",)),
         ({"title": "X - Y", "track": "Y", "artist": "X"}, "Y", ("X",)),
         ({"title": "A-ha", "channel": ""}, "A-ha", ()),
+        ({"title": "Hello (Official Video)", "channel": "AdeleVEVO"}, "Hello", ("Adele",)),
     ],
 )
 def test_titles_and_artists(entry: dict[str, Any], title: str, artists: tuple[str, ...]) -> None:

@@ -186,9 +186,10 @@ def test_everything_else_is_not(settings: Settings, text: str) -> None:
     assert SpotifySource(settings).recognise(text) is None
 
 
-def test_it_is_a_source(settings: Settings) -> None:
+def test_it_is_a_source(settings: Settings, server: SpotifyServer) -> None:
     source: PlaylistSource = SpotifySource(settings)
-    assert (source.name, source.title, source.searches) == ("spotify", "Spotify", True)
+    assert (source.name, source.title, source.searches) == ("spotify", "Spotify", False), "there is nothing to ask with"
+    assert SpotifySource(settings.model_copy(update=server.settings())).searches
     assert "III.14" in POLICY and "machine-learning" in POLICY and SpotifySource.policy == POLICY
 
 
