@@ -250,14 +250,17 @@ def before_and_after(before: Mapping[str, int], after: Mapping[str, int]) -> alt
 
 
 def durations(duration_s: Sequence[float]) -> alt.Chart:
-    """How long the songs are."""
+    """How long the songs are, in up to 30 bins: counted here, so that a large library sends no more than a small one."""
+    counts, edges = np.histogram(duration_s, bins=min(30, max(1, len(duration_s))))
+    table = pd.DataFrame({"from": edges[:-1], "to": edges[1:], "songs": counts})
     return (
-        alt.Chart(pd.DataFrame({"seconds": duration_s}))
+        alt.Chart(table)
         .mark_bar(color=COLOURS[0])
         .encode(
-            x=alt.X("seconds:Q", bin=alt.Bin(maxbins=30), title="length", axis=_clock_axis()),
-            y=alt.Y("count():Q", title="songs", axis=alt.Axis(tickMinStep=1)),
-            tooltip=[alt.Tooltip("count():Q", title="songs")],
+            x=alt.X("from:Q", bin="binned", title="length", axis=_clock_axis()),
+            x2="to:Q",
+            y=alt.Y("songs:Q", title="songs", axis=alt.Axis(tickMinStep=1)),
+            tooltip=["songs:Q"],
         )
         .properties(height=240)
     )

@@ -24,7 +24,7 @@ from core.library.importing import PreviewRow, preview
 from core.library.playlists import Comparison, PlaylistRow, Playlists, Reading
 from core.library.runs import Runs
 from core.library.store import Library, TrackRow
-from core.music import CodeArray, FloatArray, PlaylistHit
+from core.music import CodeArray, FloatArray, PlaylistHit, Song
 from core.recipes import SpectrogramRecipe
 from core.settings import Settings
 from core.sources.contract import PlaylistSource
@@ -44,6 +44,10 @@ UPLOADS = "uploads"
 PREDICTIONS = "predictions"
 """Answers given in this session, by upload and model."""
 
+VIEW = "view"
+"""What the Genres page shows."""
+EXPLORE_VIEW = "explore-view"
+"""What the Explore page shows."""
 LOOKED_AT = "looked-at"
 """Track to open the Explore page with."""
 TOLD = "told"
@@ -149,6 +153,26 @@ def _tracks(version: int) -> list[TrackRow]:
 def tracks() -> list[TrackRow]:
     """All tracks, newest last; read again only if the library was written to. Not to be changed."""
     return _tracks(database().version())
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _songs(version: int) -> list[Song]:
+    return library().songs(RECIPE.fingerprint)
+
+
+def songs() -> list[Song]:
+    """Every song to learn from; cached as `tracks`."""
+    return _songs(database().version())
+
+
+@st.cache_resource(show_spinner="Averaging spectra …", max_entries=2)
+def _mean_spectra(version: int) -> Mapping[str, FloatArray]:
+    return library().mean_spectra(RECIPE.fingerprint)
+
+
+def mean_spectra() -> Mapping[str, FloatArray]:
+    """The mean spectrum of each genre, (n_mels,) dB; cached as `tracks`."""
+    return _mean_spectra(database().version())
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)

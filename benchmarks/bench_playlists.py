@@ -4,7 +4,6 @@ A page is run as Streamlit runs it, without a browser (`AppTest`): the first run
 reruns as a click makes them. The reference is a library of 200 tracks.
 """
 
-import logging
 import os
 import random
 import tempfile
@@ -28,14 +27,14 @@ VIEWS = {
     "playlists": None,
     "genres": ["Vocabulary", "Charts", "Several genres", "Balance", "Same song twice?", "MusicBrainz"],
     "library": None,
-    "explore": None,
+    "explore": ["One song", "The whole library"],
     "train": None,
     "predict": None,
 }
 
 
 def measure(songs: Path) -> list[tuple[str, str, str, float]]:
-    logging.getLogger("streamlit").setLevel(logging.ERROR)
+    os.environ["STREAMLIT_LOGGER_LEVEL"] = "error"
     with tempfile.TemporaryDirectory() as scratch:
         large, small = Path(scratch) / "large", Path(scratch) / "small"
         large_s, n = _fill(large, 20_000)
@@ -124,11 +123,13 @@ def _rerun(home: Path, page: str, view: str | None) -> tuple[float, float]:
     import streamlit as st
     from streamlit.testing.v1 import AppTest
 
+    from app import state
+
     st.cache_resource.clear()
     st.cache_data.clear()
     app = AppTest.from_file(str(PROJECT / "pages" / f"{page}.py"), default_timeout=120)
     if view:
-        app.session_state["view"] = view
+        app.session_state[state.VIEW if page == "genres" else state.EXPLORE_VIEW] = view
     times = []
     for _ in range(RERUNS + 1):
         begun = time.perf_counter()

@@ -114,7 +114,7 @@ def playlists_map(
         from core.library.playlists import parse_weights
         from core.sources.registry import sources
 
-        row = map_playlist(Database(settings.database), sources(settings), _whole(ref), parse_weights(genres or []))
+        row = map_playlist(Database(settings.database), sources(settings), ref, parse_weights(genres or []))
         told = ", ".join(f"{genre}={weight:g}" for genre, weight in row.genres.items()) or "no genre"
         _answer(as_json, _playlist_json(row), [f"{row.title}: {told}"])
 
@@ -447,8 +447,8 @@ def worker(
 
 def _is_there(ref: str) -> bool:
     try:
-        return Path(ref).expanduser().exists()
-    except (OSError, ValueError):  # too long for a path, or with a NUL in it
+        return ref.strip() != "" and Path(ref).expanduser().exists()
+    except (OSError, ValueError, RuntimeError):  # too long for a path, or with a NUL in it, or in nobody's home
         return False
 
 

@@ -96,7 +96,7 @@ def collection(tracks: list[TrackRow]) -> None:
     with right:
         st.subheader("How long they are")
         st.altair_chart(charts.durations([track.duration_s for track in tracks if track.duration_s]))
-    spectra = state.library().mean_spectra(state.RECIPE.fingerprint)
+    spectra = state.mean_spectra()
     if spectra:
         st.subheader("Mean spectrum of each genre")
         st.caption("How loud each frequency is on average: what tells genres apart before any rhythm does.")
@@ -112,8 +112,15 @@ tracks = state.tracks()
 if not tracks:
     ui.empty("There are no songs yet.", go_to="library", label="Import songs")
     st.stop()
-one, all_ = st.tabs(["One song", "The whole library"])
-with one:
+view = st.segmented_control(
+    "View",
+    ["One song", "The whole library"],
+    default="One song",
+    required=True,
+    label_visibility="collapsed",
+    key=state.EXPLORE_VIEW,
+)
+if view == "One song":
     song(tracks)
-with all_:
+else:
     collection(tracks)

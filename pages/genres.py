@@ -268,7 +268,7 @@ def musicbrainz_view() -> None:
         "the artist's genres are known), and says where it comes from. **One request a second**: an hour for 1,800 to "
         "3,600 tracks; it goes on where it was stopped. Nothing is asked until you press the button."
     )
-    todo = len(state.library().not_looked_up())
+    todo = state.library().count_not_looked_up()
     if not state.settings().contact:
         st.warning(
             "MusicBrainz wants to know whom to write to if an app misbehaves. Set GENRESCOPE_CONTACT to your e-mail "
@@ -316,7 +316,9 @@ if not genres:
     st.stop()
 labelled = [track for track in tracks if track.label]
 views = ["Vocabulary", "Charts", "Several genres", "Balance", "Same song twice?", "MusicBrainz"]
-view = st.segmented_control("View", views, default=views[0], required=True, label_visibility="collapsed", key="view")
+view = st.segmented_control(
+    "View", views, default=views[0], required=True, label_visibility="collapsed", key=state.VIEW
+)
 if view in ("Charts", "Several genres", "Balance") and not labelled:
     st.info("No song has a genre yet. Say what your playlists stand for.", icon=":material/queue_music:")
 elif view == "Charts":

@@ -174,7 +174,7 @@ ui.header(
 )
 job = state.queue().latest("train")
 training = job.parameters["name"] if job and job.unfinished else None
-songs = state.library().songs(state.RECIPE.fingerprint)
+songs = state.songs()
 runs = state.runs().list()
 if not songs and not runs:
     ui.empty("There are no songs with a genre and a spectrogram yet.", go_to="library", label="Go to the library")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.database import Database
-from core.errors import GenrescopeError, LibraryError, SourceError
+from core.errors import LibraryError, RateLimited, SourceError
 from core.library.genres import Genres
 from core.library.importing import import_folder
 from core.library.labels import at_or_below
@@ -14,6 +14,7 @@ from core.library.playlists import PlaylistRow, Playlists
 from core.library.ranking import score
 from core.library.store import Library
 from core.music import Playlist, PlaylistHit
+from core.names import clean
 from core.settings import Settings
 from core.sources.contract import PlaylistSource
 from core.sources.registry import recognise
@@ -39,14 +40,19 @@ class Wanted:
 
 def understand(ref: str, sources: Mapping[str, PlaylistSource]) -> Wanted:
     """Whose playlist `ref` is: an address, URI, id, file or folder."""
+    said = ref.strip()
     try:
-        path = Path(ref.strip()).expanduser()
-        if path.is_dir():
-            return Wanted(ref, "folder", str(path.resolve()))
-        if ref.strip().startswith(("/", "~", "./", "../")) and not path.exists():
-            return Wanted(ref, "", "", f"There is no file {path} on this computer. Check the spelling.")
+        path = Path(said).expanduser()
+        is_folder, is_there = said != "" and path.is_dir(), path.exists()
+    except (OSError, ValueError, RuntimeError):  # too long for a path, or with a NUL in it, or in nobody's home
+        is_folder = is_there = False
+    if is_folder:
+        return Wanted(ref, "folder", str(path.resolve()))
+    if said.startswith(("/", "~", "./", "../")) and not is_there:
+        return Wanted(ref, "", "", f"There is no file {clean(said)} on this computer. Check the spelling.")
+    try:
         return Wanted(ref, *recognise(ref, dict(sources)))
-    except (SourceError, OSError, ValueError, RuntimeError) as error:  # a path may be too long, hold a NUL, name nobody
+    except SourceError as error:
         return Wanted(ref, "", "", str(error))
 
 
@@ -83,7 +89,7 @@ def read(
                 else:
                     playlist = sources[one.source].fetch(one.reference, on_progress=tell)
                     answer |= _keep(playlist, Playlists(database), take_in, genres, job_id)
-            except GenrescopeError as error:
+            except (LibraryError, SourceError) as error:  # not `JobStopped`: a stop goes on up
                 answer["error"] = str(error)
         answers.append(answer)
     on_progress(len(wanted), len(wanted), "")
@@ -156,7 +162,12 @@ def search(
                 row = playlists.find(hit.source, hit.reference)
                 if (name, hit.source, hit.reference) in rejected or (row and name in row.genres):
                     continue
-                playlist, error_text = _preview(hit, source)
+                try:
+                    playlist, error_text = _preview(hit, source)
+                except RateLimited as error:  # what an earlier search has read of the rest is kept as it is
+                    failed.append({"path": source.title, "reason": str(error)})
+                    del searching[source.name]
+                    break
                 judged = score(playlist, names, Library(database).labels_of(playlist.tracks), below)
                 playlists.keep_reading(
                     playlist, genre=name, score=judged.total, reasons=judged.reasons, error=error_text
@@ -207,9 +218,14 @@ def map_playlist(
 
 
 def _preview(hit: PlaylistHit, source: PlaylistSource) -> tuple[Playlist, str]:
-    """The first tracks of a found playlist; where they cannot be read, what the search told, and why."""
+    """The first tracks of a found playlist; where they cannot be read, what the search told, and why.
+
+    Raises `RateLimited` if a pause is due.
+    """
     try:
         return source.fetch(hit.reference, limit=PREVIEW_TRACKS), ""
+    except RateLimited:
+        raise
     except SourceError as error:
         told = Playlist(hit.source, hit.reference, hit.title, (), owner=hit.owner, url=hit.url, n_listed=hit.n_tracks)
         return told, str(error)

@@ -17,6 +17,8 @@ from core.music import ListedTrack
 
 BATCH = 500
 """Tracks looked up by one query."""
+LISTED = "listed:"
+"""Begins the address of a track that has none but its place in a list."""
 UNKNOWN = 2**60
 """Ids from here on are of no track of the library."""
 SPELLED_S = 2.0

@@ -12,6 +12,8 @@ def resolve(votes: Iterable[Vote]) -> GenreDistribution | None:
     A person has the last word: where there are hand votes, only they count.
     """
     votes = list(votes)
+    if len(votes) == 1:  # most tracks: worth a way of its own
+        return GenreDistribution(((votes[0].genre, 1.0),))
     counted = [vote for vote in votes if vote.source == "hand"] or votes
     weights: defaultdict[str, float] = defaultdict(float)
     for vote in counted:

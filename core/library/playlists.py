@@ -2,8 +2,10 @@
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
 from typing import Any
 
 from core.database import Database, now
@@ -125,6 +127,7 @@ class Playlists:
         it is an edit.
         """
         weights = None if genres is None else checked_weights(genres)
+        playlist = replace(playlist, tracks=_addressed(playlist))
         known = self.find(playlist.source, playlist.reference)
         if known and (weights not in (None, known.genres) or self.compare(playlist).removed):
             with editing(self._database, f"read {playlist.title} again") as db:
@@ -169,7 +172,7 @@ class Playlists:
     def compare(self, playlist: Playlist) -> Comparison:
         """What taking `playlist` in would change. Changes nothing."""
         with self._database.read() as db:
-            found = catalogue.recognise(db, playlist.tracks)
+            found = catalogue.recognise(db, _addressed(playlist))
             ids = {track_id for track_id in found if track_id < catalogue.UNKNOWN}
             genres = db.execute(
                 "SELECT name, count(DISTINCT track_id) AS n FROM track_votes JOIN genres ON genres.id = genre_id "
@@ -348,6 +351,22 @@ def row_of(db: sqlite3.Connection, playlist: Playlist, *, read_at: str | None) -
         ),
     ).fetchone()
     return int(row["id"])
+
+
+def _addressed(playlist: Playlist) -> tuple[ListedTrack, ...]:
+    """The tracks; one without an address gets its place in this list as one.
+
+    So the list read again leads to the same tracks, be it that nobody can tell who plays them, or that a person merged
+    them with others.
+    """
+    told: Counter[ListedTrack] = Counter()
+    tracks = []
+    for track in playlist.tracks:
+        told[track] += 1
+        words = json.dumps([playlist.source, playlist.reference, *asdict(track).values(), told[track]])
+        digest = sha256(words.encode()).hexdigest()
+        tracks.append(track if track.url else replace(track, url=f"{catalogue.LISTED}{digest}"))
+    return tuple(tracks)
 
 
 def _take_in(

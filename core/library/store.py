@@ -271,25 +271,23 @@ class Library:
         """All tracks (or one), newest last, with the state of their spectrogram under one recipe."""
         with self._database.read() as db:
             rows = db.execute(
-                "SELECT tracks.id, title, artist, album, tracks.duration_s, isrc, set_aside, coalesce(path, '') AS path, "
-                "coalesce(sha256, '') AS sha256, coalesce(codec, '') AS codec, coalesce(sample_rate, 0) AS sample_rate, "
+                "SELECT tracks.id, title, artist, album, tracks.duration_s, isrc, coalesce(path, ''), "
+                "coalesce(sha256, ''), coalesce(codec, ''), coalesce(sample_rate, 0), set_aside, "
                 "CASE WHEN sha256 IS NULL THEN 'no sound' WHEN spectrograms.state = 'done' THEN 'ready' "
-                "WHEN spectrograms.state = 'failed' THEN 'failed' ELSE 'waiting' END AS state, "
-                "coalesce(audio_files.reason, '') AS reason "
+                "WHEN spectrograms.state = 'failed' THEN 'failed' ELSE 'waiting' END, coalesce(audio_files.reason, '') "
                 "FROM tracks LEFT JOIN audio_files ON track_id = tracks.id "
                 "LEFT JOIN spectrograms ON audio_id = audio_files.id AND fingerprint = ? "
                 "WHERE ? IS NULL OR tracks.id = ? ORDER BY tracks.id",
                 (fingerprint, track_id, track_id),
             ).fetchall()
             votes = _votes(db, track_id)
-        return [
-            TrackRow(
-                **{**dict(row), "set_aside": bool(row["set_aside"])},
-                votes=tuple(votes.get(row["id"], ())),
-                label=labels.resolve(votes.get(row["id"], ())),
-            )
-            for row in rows
-        ]
+        tracks = []
+        for row in rows:
+            given = tuple(votes.get(row[0], ()))
+            label = labels.resolve(given)
+            told = {"set_aside": bool(row[10]), "votes": given, "label": label, "state": row[11], "reason": row[12]}
+            tracks.append(TrackRow(*row[:10], **told))
+        return tracks
 
     def labels_of(self, tracks: Sequence[ListedTrack]) -> list[GenreDistribution]:
         """The labels of those of `tracks` that the library knows and that have one."""
@@ -302,7 +300,7 @@ class Library:
         """Where sources say that a track is."""
         with self._database.read() as db:
             rows = db.execute("SELECT url FROM track_urls WHERE track_id = ? ORDER BY url", (track_id,)).fetchall()
-        return [row["url"] for row in rows]
+        return [row["url"] for row in rows if not row["url"].startswith(catalogue.LISTED)]
 
     def songs(self, fingerprint: str) -> list[Song]:
         """Every song to learn from: it has a label and a spectrogram and is not set aside. In the order of its SHA-256."""
@@ -386,6 +384,14 @@ class Library:
                 "WHERE NOT EXISTS (SELECT 1 FROM genre_lookups WHERE track_id = tracks.id) ORDER BY id"
             ).fetchall()
         return [(row["id"], catalogue.as_listed(row)) for row in rows]
+
+    def count_not_looked_up(self) -> int:
+        """How many tracks `not_looked_up` gives."""
+        with self._database.read() as db:
+            row = db.execute(
+                "SELECT (SELECT count(*) FROM tracks) - (SELECT count(*) FROM genre_lookups)"  # one of each track at most
+            ).fetchone()
+        return int(row[0])
 
     def looked_up(self, track_id: int, votes: Sequence[Vote], found: str) -> None:
         """What a genre service said of a track (`found`: JSON): its votes, none for nothing."""

@@ -17,7 +17,7 @@ CREATE INDEX tracks_of_identity ON tracks (identity);
 CREATE INDEX tracks_of_isrc ON tracks (isrc) WHERE isrc IS NOT NULL;
 
 CREATE TABLE track_urls (
-    url TEXT PRIMARY KEY,                 -- where a source says the track is
+    url TEXT PRIMARY KEY,                 -- where a source says the track is; `listed:...` for a place in a list
     track_id INTEGER NOT NULL REFERENCES tracks ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX urls_of_track ON track_urls (track_id);
