@@ -71,7 +71,7 @@ def drop_files() -> None:
                     columns[file.name] = confirm_columns(file.name, header, rows, columns[file.name])
                     ready = ready and "title" in columns[file.name]
     if st.button(
-        f"Read {len(files)} file{'s' * (len(files) > 1)}",
+        f"Read {ui.counted(len(files), 'file')}",
         type="primary",
         icon=":material/playlist_add:",
         disabled=not ready,
@@ -151,7 +151,12 @@ def tick_starters() -> None:
             key="starters",
         )
         rows = ticked["selection"]["rows"]
-        if st.button(f"Read {len(rows)} ticked", type="primary", icon=":material/playlist_add:", disabled=not rows):
+        if st.button(
+            f"Read {len(rows)} ticked" if rows else "Read ticked",
+            type="primary",
+            icon=":material/playlist_add:",
+            disabled=not rows,
+        ):
             read([(found[i].source, found[i].reference) for i in rows])
 
 
@@ -182,7 +187,12 @@ def own_spotify() -> None:
         )
         ticked = st.dataframe(table, hide_index=True, on_select="rerun", selection_mode="multi-row", key="own")
         rows = ticked["selection"]["rows"]
-        if st.button(f"Read {len(rows)} ticked", type="primary", icon=":material/playlist_add:", disabled=not rows):
+        if st.button(
+            f"Read {len(rows)} ticked" if rows else "Read ticked",
+            type="primary",
+            icon=":material/playlist_add:",
+            disabled=not rows,
+        ):
             read([("spotify", own[i].reference) for i in rows])
 
 
@@ -198,7 +208,7 @@ def come_back_from_spotify() -> None:
             )
         if not state.finish_sign_in(told["code"], told["state"]):
             raise SourceError("This sign-in was not begun here, or is too old. Press *Sign in to Spotify* again.")
-        state.tell(f"Signed in to Spotify as {state.sign_in().signed_in_as()}.")
+        state.tell(f"Signed in to Spotify as {state.sign_in().signed_in_as()}")
     st.query_params.clear()
     if state.get(state.TOLD):
         st.rerun()

@@ -33,8 +33,9 @@ def header(title: str, lead: str) -> None:
     """A page's title, and one sentence on what it is for."""
     st.title(title)
     st.markdown(lead)
-    if told := state.take(state.TOLD):
-        st.success(plain(told), icon=":material/check:")
+    with st.container():  # always there, so that what comes after keeps its place, and what is open stays open
+        if told := state.take(state.TOLD):
+            st.success(plain(told), icon=":material/check:")
 
 
 def empty(message: str, *, go_to: str, label: str) -> None:
@@ -91,6 +92,11 @@ def label_in_words(label: GenreDistribution | None) -> str:
     if len(label.weights) == 1:
         return label.top
     return ", ".join(f"{genre} {weight:.0%}" for genre, weight in label.weights)
+
+
+def counted(n: int, noun: str) -> str:
+    """`1 track`, `2,000 tracks`."""
+    return f"{n:,} {noun}{'s' * (n != 1)}"
 
 
 def day(at: str | None) -> str:
@@ -184,6 +190,8 @@ def _progress(job: Job) -> None:
 
 def _ending(job: Job) -> None:
     name = NAMES[job.kind]
+    if job.id in state.get(state.DISMISSED, ()):
+        return
     if job.state == "failed":
         st.error(f"**{name} failed.** {plain(job.message)}", icon=":material/error:")
         if job.traceback:
@@ -191,8 +199,17 @@ def _ending(job: Job) -> None:
                 st.code(job.traceback, language=None)
     elif job.state == "stopped":
         st.warning(f"**{name} was stopped.** What was done is kept; start it again to go on.", icon=":material/stop:")
-    elif job.result and (job.result.get("failed") or _is_recent(job)):
+    elif job.result and (_is_recent(job) or (job.result.get("failed") and job.kind not in ("read", "search"))):
         _outcome(job.kind, job.result)
+    else:
+        return
+    st.button(
+        "Dismiss", icon=":material/close:", type="tertiary", key=f"dismiss-{job.id}", on_click=_dismiss, args=(job.id,)
+    )
+
+
+def _dismiss(job_id: int) -> None:
+    state.put(state.DISMISSED, {*state.get(state.DISMISSED, ()), job_id})
 
 
 def _is_recent(job: Job) -> bool:
@@ -212,11 +229,11 @@ def _outcome(kind: str, result: Mapping[str, Any]) -> None:
         told = f"{result['done']:,} spectrograms made in {duration_in_words(result['seconds'])}"
     elif kind == "read":
         read = [row for row in result["playlists"] if not row["error"]]
-        told = f"{len(read):,} playlists, {sum(row['tracks'] for row in read):,} tracks"
+        told = f"{counted(len(read), 'playlist')}, {counted(sum(row['tracks'] for row in read), 'track')}"
     elif kind == "search":
-        told = f"{result['found']:,} playlists found"
+        told = f"{counted(result['found'], 'playlist')} found"
     elif kind == "musicbrainz":
-        told = f"{result['asked']:,} tracks asked about, genres found for {result['found']:,}"
+        told = f"{counted(result['asked'], 'track')} asked about, genres found for {result['found']:,}"
     else:
         return
     failures = f", {len(failed):,} failed" if failed else ""

@@ -45,8 +45,8 @@ Json = Annotated[bool, typer.Option("--json", help="Write one JSON document to s
 playlists_app = typer.Typer(no_args_is_help=True, help="Playlists: read, mapped to genres, searched for.")
 app.add_typer(playlists_app, name="playlists")
 
-_stdout = Console(soft_wrap=True, highlight=False, markup=False)
-_stderr = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+_stdout = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+_stderr = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
 @app.command("import")
@@ -530,7 +530,7 @@ def _answer(as_json: bool, document: Any, lines: list[str], failed: list[dict[st
 @contextmanager
 def _progress() -> Iterator[Callable[[int, int | None, str, float | None], None]]:
     """A bar on standard error, where that is a terminal."""
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=_stderr, transient=True, disable=not _stderr.is_terminal) as bar:
         task = bar.add_task("Waiting", total=None)
 

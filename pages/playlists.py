@@ -19,7 +19,7 @@ REASONS = {"title": "title", "purity": "same genre so far", "artists": "differen
 
 def waiting_section(waiting: list[tuple[Reading, Comparison]]) -> None:
     """What was read: look it over, give genres, take it in."""
-    st.subheader(f"{len(waiting):,} playlist{'s' * (len(waiting) != 1)} to look over")
+    st.subheader(f"{ui.counted(len(waiting), 'playlist')} to look over")
     st.caption("Give each its genres (guessed from its title), untick what you do not want, and take the rest in.")
     known = {(row.source, row.reference): row for row in state.playlist_rows()}
     table = pd.DataFrame(
@@ -45,6 +45,7 @@ def waiting_section(waiting: list[tuple[Reading, Comparison]]) -> None:
             "genres": _genre_column(),
             "in your library": st.column_config.TextColumn(help="Tracks that you have already, by their genres."),
         },
+        height=min(38 + 35 * len(waiting), 560),
         key=f"waiting-{'-'.join(str(reading.id) for reading, _ in waiting)[:200]}",
     )
     for reading, compared in waiting:
@@ -65,10 +66,14 @@ def waiting_section(waiting: list[tuple[Reading, Comparison]]) -> None:
                 bar.progress(number / len(waiting), f"Taking in {ui.plain(reading.playlist.title)} …")
                 if take:
                     new += state.playlists().accept(reading, genres).new
-            state.tell(f"{len(taken):,} playlists taken in, {new:,} tracks of them new.")
+            state.tell(f"{ui.counted(len(taken), 'playlist')} taken in, {ui.counted(new, 'new track')}.")
             st.rerun()
     unticked = [reading.id for (reading, _), take in zip(waiting, edited["take"], strict=True) if not take]
-    if right.button(f"Discard the {len(unticked):,} unticked", icon=":material/delete:", disabled=not unticked):
+    if right.button(
+        f"Discard the {len(unticked):,} unticked" if unticked else "Discard unticked",
+        icon=":material/delete:",
+        disabled=not unticked,
+    ):
         state.playlists().discard(unticked)
         st.rerun()
 
@@ -121,9 +126,16 @@ def mapping_section(rows: list[PlaylistRow]) -> None:
     ticked = [row for row, tick in zip(rows, edited["tick"], strict=True) if tick]
     left, middle, right = st.columns([1, 1, 2])
     readable = [row for row in ticked if row.source in state.sources() and _can_be_read(row)]
-    if left.button(f"Read {len(readable)} again", icon=":material/refresh:", disabled=not readable, width="stretch"):
+    if left.button(
+        f"Read {len(readable)} again" if readable else "Read again",
+        icon=":material/refresh:",
+        disabled=not readable,
+        width="stretch",
+    ):
         adding.read([(row.source, row.reference) for row in readable])
-    if middle.button(f"Remove {len(ticked)}", icon=":material/delete:", disabled=not ticked, width="stretch"):
+    if middle.button(
+        f"Remove {len(ticked)}" if ticked else "Remove", icon=":material/delete:", disabled=not ticked, width="stretch"
+    ):
         with ui.told_errors():
             state.playlists().remove([row.id for row in ticked])
             st.rerun()
@@ -241,7 +253,7 @@ def share_section() -> None:
         if st.button(f"Make these {len(changes):,} changes", type="primary", icon=":material/check:"):
             mapping.take_over(state.database(), wanted)
             state.put(state.DROPPED, state.get(state.DROPPED, 0) + 1)
-            state.tell(f"{len(changes):,} changes made.")
+            state.tell(f"{ui.counted(len(changes), 'change')} made.")
             st.rerun()
 
 
@@ -295,7 +307,9 @@ ui.header(
 )
 reading_job = state.queue().latest("read")
 rows, waiting = state.playlist_rows(), state.waiting(searched=False)
-with st.expander("**Add playlists**", expanded=not rows and not waiting, icon=":material/playlist_add:"):
+with st.expander(
+    "**Add playlists**", expanded=not rows and not waiting, icon=":material/playlist_add:", key=state.ADD_OPEN
+):
     adding.section()
 for complaint in state.take(state.FAILED_FILES) or ():
     st.error(complaint, icon=":material/error:")
@@ -309,5 +323,5 @@ else:
 if rows or state.vocabulary():
     with st.expander("**Find more playlists**", icon=":material/search:", key=state.SEARCH_OPEN):
         search_section()
-    with st.expander("**Keep and share what stands for what**", icon=":material/share:"):
+    with st.expander("**Keep and share what stands for what**", icon=":material/share:", key=state.SHARE_OPEN):
         share_section()

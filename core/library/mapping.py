@@ -21,7 +21,11 @@ from core.library.vocabulary import genre_key
 from core.music import Playlist
 from core.names import MAX_GENRE, clean
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The safe loader in C is ten times as quick, but not every PyYAML has it."""
 MAX_BYTES = 5_000_000
+MAX_DEPTH = 10
+"""Lists and mappings within each other; deeper ones would keep the parser busy for minutes."""
 COLUMNS = ("source", "reference", "title", "genre", "weight")
 FORMULA = ("=", "+", "-", "@", "\t", "'")
 """A spreadsheet would run a cell that begins so: a quote is put before it, and taken off again when read."""
@@ -92,7 +96,7 @@ def as_yaml(mapping: GenreMapping) -> str:
 def as_csv(mapping: GenreMapping) -> str:
     """The playlists as a table; genres' parents, colours and aliases are not in it."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out)
     writer.writerow(COLUMNS)
     for entry in mapping.playlists:
         for genre, weight in entry.genres.items() or [("", "")]:
@@ -183,10 +187,15 @@ def take_over(database: Database, wanted: GenreMapping) -> None:
 
 
 def _from_yaml(name: str, text: str) -> GenreMapping:
+    depth = 0
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise LibraryError(f"{name} holds YAML aliases (*name), which a mapping needs not. Write them out.")
-        content = yaml.safe_load(text)
+        for event in yaml.parse(text, Loader=LOADER):
+            if isinstance(event, yaml.AliasEvent):
+                raise LibraryError(f"{name} holds YAML aliases (*name), which a mapping needs not. Write them out.")
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH:
+                raise LibraryError(f"{name} is nested more deeply than a mapping can be. Is it another file?")
+        content = yaml.load(text, Loader=LOADER)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise LibraryError(f"{name} cannot be read as YAML: {' '.join(str(error).split())[:300]}") from error
     return GenreMapping.model_validate({} if content is None else content)

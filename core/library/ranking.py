@@ -32,17 +32,15 @@ def score(
     """How well `playlist` stands for the genre of these `names` (its name and aliases).
 
     `known` are the labels of those of its tracks that the library knows; `related` the genres that count as the one
-    looked for: itself and those below it. Of a playlist without tracks only title and size are judged.
+    looked for: itself and those below it. Of one whose tracks could not be read, purity is the prior's half.
     """
-    reasons = {"title": _title(playlist.title, names)}
+    ours = sum(weight for label in known for genre, weight in label.weights if genre in related)
+    reasons = {"title": _title(playlist.title, names), "purity": (ours + PRIOR / 2) / (len(known) + PRIOR)}
     if playlist.tracks:
-        ours = sum(weight for label in known for genre, weight in label.weights if genre in related)
-        reasons["purity"] = (ours + PRIOR / 2) / (len(known) + PRIOR)
         artists = {main_artist(track.artists) for track in playlist.tracks}
         reasons["artists"] = min(1.0, len(artists) / len(playlist.tracks) / ARTISTS)
-    n = playlist.n_listed if playlist.n_listed is not None else len(playlist.tracks)
-    if n or playlist.tracks:
-        reasons["size"] = _size(n)
+    if playlist.tracks or playlist.n_listed is not None:
+        reasons["size"] = _size(len(playlist.tracks) if playlist.n_listed is None else playlist.n_listed)
     return Score(_mean(reasons), reasons)
 
 

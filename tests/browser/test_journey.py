@@ -41,7 +41,7 @@ def explore(page: Page, server: Server) -> None:
     page.goto(f"{server.url}/explore")
     expect(page.locator(".js-plotly-plot image, .js-plotly-plot .imagelayer image").first).to_be_attached()
     page.wait_for_function("document.querySelector('audio')?.duration > 1")
-    page.get_by_role("tab", name="The whole library").click()
+    page.get_by_role("radio", name="The whole library").click()
     expect(page.get_by_text("Mean spectrum of each genre")).to_be_visible()
 
 
