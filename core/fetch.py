@@ -15,12 +15,12 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import requests
 import urllib3
-from requests.exceptions import ConnectTimeout, InvalidSchema, ProxyError, ReadTimeout, SSLError, Timeout
+from requests.exceptions import InvalidSchema, ProxyError, ReadTimeout, SSLError, Timeout
 from requests_cache import DO_NOT_CACHE, CachedSession
 from requests_cache.backends.sqlite import SQLiteCache
 from requests_ratelimiter import Limiter, LimiterAdapter, Rate, SingleBucketFactory, SQLiteBucket
@@ -60,14 +60,16 @@ class Pause:
     def begin(self, wait_s: float) -> RateLimited:
         """Note that the service must not be asked for `wait_s` seconds (1 s to 7 days); return the error to raise."""
         retry_at = datetime.now(UTC) + timedelta(seconds=min(wait_s if wait_s > 1 else 1.0, MAX_PAUSE_S))
-        write_json(self._path, {"retry_at": retry_at.isoformat()})
+        with contextlib.suppress(OSError):  # on a full disk the pause is at least told
+            write_json(self._path, {"retry_at": retry_at.isoformat()})
         return self._error(retry_at)
 
     def check(self) -> None:
         """Raise `RateLimited` if the noted pause is not over."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # a damaged note is no note
             retry_at = datetime.fromisoformat(json.loads(self._path.read_text(encoding="utf-8"))["retry_at"])
-            if retry_at > datetime.now(UTC):
+            left = retry_at - datetime.now(UTC)
+            if timedelta(0) < left <= timedelta(seconds=MAX_PAUSE_S):  # a longer one is of a clock that was wrong
                 raise self._error(retry_at)
 
     def _error(self, retry_at: datetime) -> RateLimited:
@@ -76,12 +78,51 @@ class Pause:
 
 def retry_after_s(header: str, default_s: float = DEFAULT_PAUSE_S) -> float:
     """Seconds from a `Retry-After` header, which holds seconds or a date; `default_s` if it holds neither."""
-    with contextlib.suppress(ValueError, OverflowError):
-        return float(header)
+    if header.isascii() and header.isdigit():
+        return float(header[:9])
     with contextlib.suppress(ValueError, TypeError, OverflowError):
         at = parsedate_to_datetime(header)
         return (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
     return default_s
+
+
+def read_body(raw: Any, title: str, *, max_bytes: int) -> bytes:
+    """The body of a urllib3 response, decompressed: at most `max_bytes` within `MAX_ANSWER_S`.
+
+    Raises `SourceError` if it is larger, `ReadTimeout` if it takes longer, and what urllib3 raises.
+    """
+    body, deadline = bytearray(), time.monotonic() + MAX_ANSWER_S
+    while chunk := raw.read1(_CHUNK, decode_content=True):
+        body += chunk
+        if len(body) > max_bytes:
+            raise SourceError(f"{title} sent more than {max_bytes // 1_000_000} MB at once. That is not read.")
+        if time.monotonic() > deadline:
+            raise ReadTimeout("the answer takes too long")
+    return bytes(body)
+
+
+def told(error: Exception, title: str) -> str:
+    """What a person can do about a failed connection to the service `title`."""
+    last = getattr(error.args[0], "reason", None) if error.args else None  # of several tries
+    match last if isinstance(last, urllib3.exceptions.ReadTimeoutError) else error:
+        case InvalidSchema():
+            return f"{title} sent the request on to another address, which is not followed."
+        case SSLError():
+            return f"{title} could not prove who it is (certificate). Check the date, the time and the network."
+        case ProxyError():
+            return f"{title} could not be reached through the proxy. Check its settings."
+        case Timeout() | urllib3.exceptions.TimeoutError():
+            return f"{title} did not answer in time. Try again later."
+        case urllib3.exceptions.DecodeError():
+            return f"{title} sent a damaged answer, which cannot be read. Try again later."
+        case requests.ConnectionError() | urllib3.exceptions.HTTPError():
+            return f"{title} could not be reached. Check the network, or try again later."
+    return f"{title} answered in a way that cannot be read. Try again later."
+
+
+def no_sign_in(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Nothing is added; and as there is a way to sign in, requests does not look for one in `.netrc`."""
+    return request
 
 
 class Client:
@@ -122,7 +163,7 @@ class Client:
         )
         self._session.headers.update({"User-Agent": user_agent, "Accept": "application/json"})
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.auth = _no_sign_in
+        self._session.auth = no_sign_in
         self._session.max_redirects = 3
         self._limiter = _limiter(_sound(settings.answers / f"{place}.pace.sqlite"), requests_per)
         # The only adapter there is: an address that does not begin so cannot be asked, whoever names it.
@@ -167,30 +208,13 @@ class Client:
                 response = self._session.get(url, params=params, timeout=TIMEOUT_S)
             except (requests.RequestException, ValueError) as error:
                 if attempt == TRIES or not _may_pass(error):
-                    self._tell(error)
+                    raise SourceError(told(error, self.title)) from error
                 continue
             if response.status_code == 429 or (response.status_code == 503 and "Retry-After" in response.headers):
                 raise self.pause(retry_after_s(response.headers.get("Retry-After", "")))
             if response.status_code not in (500, 502, 503, 504) or attempt == TRIES:
                 return response
         raise AssertionError("the last try returns or raises")
-
-    def _tell(self, error: Exception) -> NoReturn:
-        """What a person can do about it."""
-        match error:
-            case InvalidSchema():
-                text = f"{self.title} sent the request on to another address, which is not followed."
-            case SSLError():
-                text = f"{self.title} could not prove who it is (certificate). Check date, time and network."
-            case ProxyError():
-                text = f"{self.title} could not be reached through the proxy. Check its settings."
-            case ConnectTimeout() | ReadTimeout() | Timeout():
-                text = f"{self.title} did not answer in time. Try again later."
-            case requests.ConnectionError():
-                text = f"{self.title} could not be reached. Check the network, or try again later."
-            case _:
-                text = f"{self.title} answered in a way that cannot be read. Try again later."
-        raise SourceError(text) from error
 
 
 class _Guard(LimiterAdapter):
@@ -207,7 +231,7 @@ class _Guard(LimiterAdapter):
         self._pause.check()  # here, so that kept answers are still given
         response: requests.Response = super().send(request, *args, **options | {"stream": True})
         try:
-            response._content = self._body(response.raw)
+            response._content = read_body(response.raw, self._title, max_bytes=MAX_BYTES)
         except urllib3.exceptions.ReadTimeoutError as error:
             raise ReadTimeout(error) from error
         except urllib3.exceptions.DecodeError as error:
@@ -218,16 +242,6 @@ class _Guard(LimiterAdapter):
             response.close()
         response._content_consumed = True
         return response
-
-    def _body(self, raw: Any) -> bytes:
-        body, deadline = bytearray(), time.monotonic() + MAX_ANSWER_S
-        while chunk := raw.read1(_CHUNK, decode_content=True):
-            body += chunk
-            if len(body) > MAX_BYTES:
-                raise SourceError(f"{self._title} sent more than {MAX_BYTES // 1_000_000} MB. That is not read.")
-            if time.monotonic() > deadline:
-                raise ReadTimeout("the answer takes too long")
-        return bytes(body)
 
 
 def _sound(path: Path) -> Path:
@@ -247,11 +261,6 @@ def _limiter(path: Path, requests_per: tuple[int, float]) -> Limiter:
     bucket = SQLiteBucket.init_from_file(rates, db_path=str(path), use_file_lock=True)
     bucket.leak(time.time_ns() // 1_000_000)  # once is enough: it is a row a request; no thread that does it forever
     return Limiter(SingleBucketFactory(bucket, schedule_leak=False))
-
-
-def _no_sign_in(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Nothing is added; and as there is a way to sign in, requests does not look for one in `.netrc`."""
-    return request
 
 
 def _is_json(body: bytes) -> bool:

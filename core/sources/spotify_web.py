@@ -7,9 +7,7 @@ Requests go through spotipy, over a session from here. Once Spotify asks for a p
 import contextlib
 import json
 import logging
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -19,24 +17,20 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from core.errors import RateLimited, SourceError
-from core.files import write_json
+from core.errors import SourceError
+from core.fetch import Pause, no_sign_in, read_body, retry_after_s, told
 from core.settings import Settings
 from core.sources.spotify_answers import UNREADABLE, Answer
 
 TIMEOUT_S = (5.0, 20.0)
 """To connect; to wait for the next bytes."""
-MAX_ANSWER_S = 60.0
-"""For a whole answer: a server that sends a byte now and then is given up."""
 MAX_ANSWER_BYTES = 20_000_000
 """Largest answer that is read, after decompression; a full page of songs is under 1 MB."""
 DEFAULT_PAUSE_S = 30
 """Where Spotify asks for a pause and does not say how long."""
-MAX_PAUSE_S = 7 * 86_400
 RETRIES = 3
 """How often 500, 502, 503, 504 and a lost connection are tried again."""
 _BACKOFF_S = 0.3
-_CHUNK = 65_536
 
 
 def _drop(_record: logging.LogRecord) -> bool:
@@ -65,7 +59,7 @@ def session(settings: Settings) -> requests.Session:
     Its requests raise `RateLimited`, `Refused` and `SourceError` as `_Door.send` says.
     """
     made = requests.Session()
-    made.auth = _no_sign_in
+    made.auth = no_sign_in
     made.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     made.adapters.clear()  # any other address cannot be asked, whoever names it
     for base in (settings.spotify_api_url, settings.spotify_accounts_url):
@@ -107,7 +101,7 @@ class _Door(HTTPAdapter):
             raise_on_status=False,
         )
         super().__init__(max_retries=retry)
-        self._pause = settings.answers / "spotify-retry.json"
+        self._pause = Pause(settings.answers / "spotify-retry.json", "Spotify")
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
         """The answer, read, if its status is 200 to 299.
@@ -115,74 +109,30 @@ class _Door(HTTPAdapter):
         Raises `RateLimited` (also without sending, while a pause is due), `Refused` for 4xx, and `SourceError` for
         everything else: not reached, too slow, too large, sent elsewhere, out of order.
         """
-        self._check_pause()
+        self._pause.check()
         options |= {"stream": True, "timeout": TIMEOUT_S}
         try:
             response = super().send(request, *args, **options)
             try:
-                response._content = _body(response.raw)  # as requests itself does, but bounded
+                response._content = read_body(response.raw, "Spotify", max_bytes=MAX_ANSWER_BYTES)
                 response._content_consumed = True
             finally:
                 response.close()
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise SourceError(_told(error)) from None  # the error holds the request, with its tokens
+            raise SourceError(told(error, "Spotify")) from None  # the error holds the request, with its tokens
         self._check_status(response)
         return response
 
     def _check_status(self, response: requests.Response) -> None:
         status = response.status_code
         if status == 429:
-            raise self._store_pause(response.headers.get("Retry-After", ""))
+            raise self._pause.begin(retry_after_s(response.headers.get("Retry-After", ""), DEFAULT_PAUSE_S))
         if status >= 500:
             raise SourceError(f"Spotify is out of order at the moment (HTTP {status}). Try again in some minutes.")
         if status >= 400:
             raise Refused(status, _reason(response.content))
         if status >= 300:
             raise SourceError("Spotify sent the request on to another address, which is not followed. Try again later.")
-
-    def _store_pause(self, retry_after: str) -> RateLimited:
-        seconds = int(retry_after) if retry_after.isascii() and retry_after.isdigit() else DEFAULT_PAUSE_S
-        retry_at = datetime.now(UTC) + timedelta(seconds=min(seconds, MAX_PAUSE_S))
-        with contextlib.suppress(OSError):  # on a full disk the pause is at least told
-            write_json(self._pause, {"retry_at": retry_at.isoformat()})
-        return _rate_limited(retry_at)
-
-    def _check_pause(self) -> None:
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # a damaged note is no note
-            retry_at = datetime.fromisoformat(json.loads(self._pause.read_text(encoding="utf-8"))["retry_at"])
-            left = retry_at - datetime.now(UTC)
-            if timedelta(0) < left <= timedelta(seconds=MAX_PAUSE_S):  # a longer one is of a clock that was wrong
-                raise _rate_limited(retry_at)
-
-
-def _rate_limited(retry_at: datetime) -> RateLimited:
-    return RateLimited("Spotify asks for a pause: it was asked too often.", retry_at)
-
-
-def _body(raw: Any) -> bytes:
-    body, deadline = bytearray(), time.monotonic() + MAX_ANSWER_S
-    while chunk := raw.read1(_CHUNK, decode_content=True):
-        body += chunk
-        if len(body) > MAX_ANSWER_BYTES:
-            raise SourceError(f"Spotify sent more than {MAX_ANSWER_BYTES // 1_000_000} MB at once. That is not read.")
-        if time.monotonic() > deadline:
-            raise requests.Timeout
-    return bytes(body)
-
-
-def _told(error: Exception) -> str:
-    """What a person can do about a failed connection."""
-    last = getattr(error.args[0], "reason", None) if error.args else None  # of several tries
-    match last if isinstance(last, urllib3.exceptions.ReadTimeoutError) else error:
-        case requests.exceptions.SSLError():
-            return "Spotify could not prove who it is (certificate). Check the date, the time and the network."
-        case requests.exceptions.ProxyError():
-            return "Spotify could not be reached through the proxy. Check its settings."
-        case requests.Timeout() | urllib3.exceptions.TimeoutError():
-            return "Spotify did not answer in time. Try again later."
-        case urllib3.exceptions.DecodeError():
-            return UNREADABLE
-    return "Spotify could not be reached. Check the network, or try again later."
 
 
 def _reason(body: bytes) -> str:
@@ -192,8 +142,3 @@ def _reason(body: bytes) -> str:
         if isinstance(answer, dict) and isinstance(answer.get("error"), str):
             return str(answer["error"])
     return ""
-
-
-def _no_sign_in(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Adds nothing; where a way to sign in is given, requests does not take another from `.netrc`."""
-    return request

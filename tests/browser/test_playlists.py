@@ -163,6 +163,7 @@ def test_searching_accepting_and_rejecting(server: Server, page: Page) -> None:
 
 
 def search(page: Page) -> None:
+    settle(page)
     if not page.get_by_text("Genres to search playlists for").is_visible():
         page.get_by_text("Find more playlists").click()
     settle(page)
