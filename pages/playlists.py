@@ -228,7 +228,7 @@ def accept_found(reading: Reading, genre: str) -> None:
     """Read a found playlist whole, for its genre: a search has only looked at its beginning."""
     refs = [(reading.playlist.source, reading.playlist.reference)]
     state.begin(kinds.submit_read(state.queue(), refs, take_in=True, genres={genre: 1.0}))
-    state.playlists().discard([reading.id])
+    state.playlists().settle(reading.id)
 
 
 def share_section() -> None:

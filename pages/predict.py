@@ -1,13 +1,16 @@
 """Predict: drop in songs, see which genres they are made of, and where."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import streamlit as st
 
 from app import charts, state, ui
 from core.audio.waveform import SUFFIXES
 from core.files import duration_in_words
-from core.inference.prediction import UNSURE_BELOW, Prediction
+from core.inference.prediction import UNSURE_BELOW, Prediction, coarse
 from core.learning import model as models
+from core.library.labels import topmost
 
 
 def choose_model(entries: list[models.Entry]) -> models.Entry:
@@ -67,12 +70,25 @@ def in_words(answer: Prediction) -> str:
     return f"{'Almost all' if most >= 0.85 else 'Mostly'} **{ui.plain(first)}**{also}"
 
 
-def show(name: str, data: bytes, entry: models.Entry) -> None:
+def choose_grain(genres: Sequence[str]) -> bool:
+    """Whether to show the spectrum by the topmost genres; asked only where that is another picture."""
+    above = {topmost(genre, state.parents()) for genre in genres}
+    if not 1 < len(above) < len(genres):
+        return False
+    grain = st.segmented_control(
+        "Genres", ["fine", "coarse"], default="fine", required=True, help="Coarse: by the topmost of your genres."
+    )
+    return grain == "coarse"
+
+
+def show(name: str, data: bytes, entry: models.Entry, *, coarsely: bool) -> None:
     """One upload: its sound, its genres, their course."""
     with st.container(border=True):
         st.markdown(f"##### {ui.plain(name)}")
         with ui.told_errors():
             answer = state.prediction(entry, data)
+            if coarsely:
+                answer = coarse(answer, state.parents())
             st.markdown(f"### {in_words(answer)}")
             for doubt in answer.doubts:
                 st.warning(f"Not sure. {ui.plain(doubt)}", icon=":material/help:")
@@ -111,5 +127,7 @@ st.file_uploader(
     key=state.UPLOADER,
     on_change=state.keep_uploads,
 )
-for name, data in state.get(state.UPLOADS) or []:
-    show(name, data, chosen)
+uploads = state.get(state.UPLOADS) or []
+coarsely = bool(uploads and chosen.card) and choose_grain(chosen.card.genres)
+for name, data in uploads:
+    show(name, data, chosen, coarsely=coarsely)

@@ -1,7 +1,7 @@
 """Prediction: a sound file in, its genre spectrum and its course over time out. In bounded memory at any length."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -9,12 +9,14 @@ import numpy.typing as npt
 
 from core.audio import waveform
 from core.audio.crops import Logits, predict_song
+from core.library.labels import topmost
 from core.library.preprocessing import codes_of
 from core.music import FloatArray
 from core.recipes import SpectrogramRecipe
 
 UNSURE_BELOW = 0.5
 """With no genre at half or more, the model does not know."""
+NO_GENRE = "No genre reaches half: the model does not know, or the song is a blend."
 
 
 class GenreModel(Protocol):
@@ -79,7 +81,7 @@ def predict(
             f"It is only {report.duration_s:.1f} s long, less than the {crop_s:.1f} s the model listens to at once."
         )
     if answer.spectrum.max() < UNSURE_BELOW:
-        doubts.append("No genre reaches half: the model does not know, or the song is a blend.")
+        doubts.append(NO_GENRE)
     if report.reason:
         doubts.append(report.reason)
     return Prediction(
@@ -91,3 +93,16 @@ def predict(
         crop_s,
         tuple(doubts),
     )
+
+
+def coarse(answer: Prediction, parents: Mapping[str, str]) -> Prediction:
+    """The same answer by the topmost genres, in the order in which they first come. Shares of genres below one are its own.
+
+    `parents` names the genre above each genre that has one, without circles.
+    """
+    above = [topmost(genre, parents) for genre in answer.genres]
+    genres = tuple(dict.fromkeys(above))
+    gathered = np.array([[top == genre for genre in genres] for top in above], np.float32)  # (n_genres, n_topmost)
+    spectrum = answer.spectrum @ gathered
+    doubts = tuple(doubt for doubt in answer.doubts if doubt != NO_GENRE or spectrum.max() < UNSURE_BELOW)
+    return replace(answer, genres=genres, spectrum=spectrum, taggram=answer.taggram @ gathered, doubts=doubts)

@@ -26,6 +26,7 @@ KEYS = {
     "playlist_genres": ("playlist_id", "genre_id"),
     "votes": ("id",),
     "genre_lookups": ("track_id",),
+    "readings": ("id",),
 }
 """Tables that edits change, and what tells their rows apart."""
 KEPT = 200

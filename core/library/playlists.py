@@ -264,7 +264,7 @@ class Playlists:
         if reading.error:
             raise LibraryError(f"{reading.playlist.title} cannot be taken in: {reading.error}")
         taken = self.take_in(reading.playlist, genres)
-        self.discard([reading.id])
+        self.settle(reading.id)
         return taken
 
     def map_unread(self, source: str, reference: str, genres: Mapping[str, float]) -> None:
@@ -275,11 +275,15 @@ class Playlists:
             map_genres(db, Names(db), playlist_id, weights)
 
     def discard(self, reading_ids: Iterable[int]) -> None:
-        """Forget what was read."""
+        """Put away what was read. An edit."""
+        ids = list(reading_ids)
+        with editing(self._database, f"discarded {len(ids)} playlist{'s' * (len(ids) != 1)}") as db:
+            _forget(db, ids)
+
+    def settle(self, reading_id: int) -> None:
+        """What was read is no longer needed: it was taken in, or will be read again."""
         with self._database.write() as db:
-            db.execute(
-                "DELETE FROM readings WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(reading_ids)),)
-            )
+            _forget(db, [reading_id])
 
     def judge(self, reading_ids: Iterable[int], *, rejected: bool) -> None:
         """Reject what a search found, for good; or take that back."""
@@ -298,6 +302,10 @@ class Playlists:
                 "SELECT source, reference, read_at FROM readings WHERE error = '') GROUP BY source, reference"
             ).fetchall()
         return {(row["source"], row["reference"]): row["at"] for row in rows}
+
+
+def _forget(db: sqlite3.Connection, reading_ids: Sequence[int]) -> None:
+    db.execute("DELETE FROM readings WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(list(reading_ids)),))
 
 
 def parse_weights(told: Sequence[str]) -> dict[str, float]:

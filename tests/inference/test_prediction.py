@@ -10,7 +10,7 @@ import pytest
 
 from core.audio.spectrogram import mel_filters
 from core.errors import AudioError
-from core.inference.prediction import UNSURE_BELOW, predict
+from core.inference.prediction import NO_GENRE, UNSURE_BELOW, coarse, predict
 from core.music import CodeArray, FloatArray
 from core.recipes import SpectrogramRecipe
 from tests.sounds import drone, hiss, tone, write_sound
@@ -138,3 +138,16 @@ def test_twenty_minutes_take_little_memory_and_are_told_of(tmp_path: Path) -> No
     assert model.largest_batch <= 64
     assert peak < 40_000_000, "its samples alone are 77 MB"
     assert progress == sorted(progress) and progress[-1] == 1.0 and len(progress) > 10
+
+
+def test_a_spectrum_can_be_shown_coarse(tmp_path: Path, rng: np.random.Generator) -> None:
+    fine = predict(write_sound(tmp_path / "a.mp3", drone(rng, 8.0)), ByPitch(sureness=0.0))
+    assert fine.doubts == (NO_GENRE,)
+    answer = coarse(fine, {"drone": "noise", "hiss": "noise", "noise": "sound"})
+    assert answer.genres == ("sound", "jazz")
+    np.testing.assert_allclose(answer.spectrum, [2 / 3, 1 / 3], atol=1e-5)
+    np.testing.assert_allclose(answer.taggram, np.tile([2 / 3, 1 / 3], (len(fine.taggram), 1)), atol=1e-5)
+    assert answer.doubts == (), "what was no genre's half is one's now"
+    same = coarse(fine, {})
+    assert same.genres == fine.genres and same.doubts == fine.doubts
+    np.testing.assert_array_equal(same.spectrum, fine.spectrum)
