@@ -115,7 +115,7 @@ def merge(rows: Sequence[Genre]) -> None:
     """Make several genres one."""
     names = [genre.name for genre in rows]
     with st.form("merge"):
-        into = st.selectbox(f"Make {', '.join(names)} one genre, called", names, accept_new_options=True)
+        into = st.selectbox(f"Make {ui.plain(', '.join(names))} one genre, called", names, accept_new_options=True)
         if st.form_submit_button("Merge", type="primary", icon=":material/merge:") and into:
             do(lambda: state.genres().merge(names, into), f"Merged into {into}.")
 
@@ -190,6 +190,7 @@ def twins_view() -> None:
     pairs, total = state.catalogue().pairs()
     if not pairs:
         st.info("No two tracks are in doubt of being the same recording.", icon=":material/check:")
+        ui.undo_button()
         return
     st.caption(
         "The same recording under two names, or two recordings? Where it was sure (90 % and more) they are one already. "
@@ -313,6 +314,7 @@ if not genres:
         go_to="playlists",
         label="Add playlists",
     )
+    ui.undo_button()
     st.stop()
 labelled = [track for track in tracks if track.label]
 views = ["Vocabulary", "Charts", "Several genres", "Balance", "Same song twice?", "MusicBrainz"]

@@ -39,7 +39,9 @@ def choose_folder() -> None:
         with ui.told_errors():
             for folder in ui.subfolders(here):
                 target = (state.FOLDER, str(folder))
-                st.button(folder.name, icon=":material/folder:", key=str(folder), on_click=state.put, args=target)
+                st.button(
+                    ui.plain(folder.name), icon=":material/folder:", key=str(folder), on_click=state.put, args=target
+                )
 
 
 def import_section() -> None:

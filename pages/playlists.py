@@ -226,8 +226,10 @@ def found_playlists(genre: str, entries: list[tuple[Reading, Comparison]]) -> No
 
 def accept_found(reading: Reading, genre: str) -> None:
     """Read a found playlist whole, for its genre: a search has only looked at its beginning."""
-    refs = [(reading.playlist.source, reading.playlist.reference)]
-    state.begin(kinds.submit_read(state.queue(), refs, take_in=True, genres={genre: 1.0}))
+    ref = reading.playlist.source, reading.playlist.reference
+    row = state.playlists().find(*ref)
+    genres = (row.genres if row else {}) | {genre: 1.0}
+    state.begin(kinds.submit_read(state.queue(), [ref], take_in=True, genres=genres))
     state.playlists().settle(reading.id)
 
 
@@ -259,7 +261,7 @@ def share_section() -> None:
 
 def _genre_column() -> Any:
     return st.column_config.MultiselectColumn(
-        options=[genre.name for genre in state.vocabulary()], accept_new_options=True, width="medium"
+        options=_in_cells({genre.name: 1 for genre in state.vocabulary()}), accept_new_options=True, width="medium"
     )
 
 
@@ -272,7 +274,7 @@ def _genres_of(reading: Reading, known: Mapping[tuple[str, str], PlaylistRow]) -
 
 
 def _in_cells(genres: Mapping[str, float]) -> list[str]:
-    return [genre if weight == 1 else f"{genre}={weight:g}" for genre, weight in genres.items()]
+    return [genre if weight == 1 and "=" not in genre else f"{genre}={weight!r}" for genre, weight in genres.items()]
 
 
 def _overlap(compared: Comparison) -> str:

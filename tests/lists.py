@@ -59,7 +59,7 @@ AWKWARD = (
     "東京事変",
     "'; DROP TABLE genres; --",
     "%s {0} \\n",
-    "🏳️‍🌈 pride",
+    "🏳️ pride",
     "…",
     "1990",
     "null",

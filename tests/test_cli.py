@@ -23,7 +23,18 @@ from core.settings import Settings
 from tests.sounds import drone, write_library, write_sound
 
 PROJECT = Path(__file__).resolve().parents[1]
-COMMANDS = ["import", "preprocess", "train", "evaluate", "predict", "status", "doctor", "worker"]
+COMMANDS = [
+    "import",
+    "tracks",
+    "genre-votes",
+    "preprocess",
+    "train",
+    "evaluate",
+    "predict",
+    "status",
+    "doctor",
+    "worker",
+]
 
 
 @dataclass

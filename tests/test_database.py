@@ -1,9 +1,13 @@
 """The database file: migrated once, backed up before, refused if it is too new, whole after every error."""
 
+import contextlib
+import random
+import shutil
 import sqlite3
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +17,13 @@ import pytest
 from core import database as ground
 from core.database import Database, now
 from core.errors import LibraryError
+from core.library.edits import latest_edit
+from core.library.genres import Genres
+from core.library.labels import resolve
+from core.library.playlists import Playlists
+from core.library.store import Library
+from core.music import GenreDistribution, ListedTrack, Playlist, Vote
+from tests.lists import undo_latest
 
 ONE = "CREATE TABLE songs (id INTEGER PRIMARY KEY, title TEXT NOT NULL UNIQUE) STRICT;\n"
 TWO = (
@@ -154,6 +165,203 @@ def test_a_file_that_is_no_library_is_refused_in_a_sentence(path: Path, content:
     with pytest.raises(LibraryError, match=r"library\.db"):
         Database(path)
     assert path.read_bytes() == content
+
+
+# -- libraries of the first version ------------------------------------------------------------------------------------
+
+
+class First:
+    """A library as Genrescope 0.1 wrote it: votes that an edit replaced stay in their table, withdrawn."""
+
+    def __init__(self, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.path = path
+        folder = tmp_path / "first"
+        folder.mkdir()
+        shutil.copy(ground.MIGRATIONS / "0001_library.sql", folder)
+        with monkeypatch.context() as patch:
+            patch.setattr(ground, "MIGRATIONS", folder)
+            self.database = Database(path)
+        for number in (1, 2, 3):
+            self.do(
+                "INSERT INTO tracks VALUES (?, ?, 'Artist', '', 60.5, NULL, NULL, 'then')", number, f"Song {number}"
+            )
+            self.vote(number, "Rock", "folder", 0.3, None)
+        self.vote(3, "jazz", "tag", 1 / 3, None)
+
+    def do(self, statement: str, *values: object) -> int:
+        with self.database.write() as db:
+            return int(db.execute(statement, values).lastrowid or 0)
+
+    def vote(self, track: int, genre: str, source: str, weight: float, edit: int | None) -> None:
+        self.do("INSERT OR IGNORE INTO genres (name) VALUES (?)", genre)
+        self.do(
+            "INSERT INTO votes (track_id, genre_id, source, reference, weight, edit_id, created_at) "
+            "SELECT ?, id, ?, 'me', ?, ?, 'then' FROM genres WHERE name = ?",
+            *(track, source, weight, edit, genre),
+        )
+
+    def label(self, tracks: list[int], genres: dict[str, float]) -> int:
+        edit = self.do("INSERT INTO edits (description, created_at) VALUES (?, 'then')", " + ".join(genres))
+        for track in tracks:
+            self.do(
+                "UPDATE votes SET withdrawn_by = ? WHERE source = 'hand' AND withdrawn_by IS NULL AND track_id = ?",
+                *(edit, track),
+            )
+            for genre, weight in genres.items():
+                self.vote(track, genre, "hand", weight, edit)
+        return edit
+
+    def undo(self, edit: int) -> None:
+        self.do("UPDATE votes SET withdrawn_by = edit_id WHERE edit_id = ?", edit)
+        self.do("UPDATE votes SET withdrawn_by = NULL WHERE withdrawn_by = ? AND edit_id IS NOT ?", edit, edit)
+        self.do("UPDATE edits SET undone_at = 'then' WHERE id = ?", edit)
+
+    def labels(self) -> list[dict[str, float]]:
+        with self.database.read() as db:
+            rows = db.execute(
+                "SELECT track_id, name, source, weight FROM votes JOIN genres ON genres.id = genre_id "
+                "WHERE withdrawn_by IS NULL ORDER BY votes.id"
+            ).fetchall()
+        votes = [[Vote(*row[1:]) for row in rows if row["track_id"] == track] for track in (1, 2, 3)]
+        return [shares(resolve(given)) for given in votes]
+
+
+def shares(label: GenreDistribution | None) -> dict[str, float]:
+    return dict(label.weights) if label else {}
+
+
+def labels_now(database: Database) -> list[dict[str, float]]:
+    return [shares(row.label) for row in Library(database).tracks("any")]
+
+
+@pytest.fixture
+def first(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> First:
+    return First(path, tmp_path, monkeypatch)
+
+
+def test_labels_and_edits_of_the_first_version_are_kept(first: First) -> None:
+    states = [first.labels()]
+    first.label([1, 2], {"jazz": 1 / 3, "pop": 1.0})
+    states.append(first.labels())
+    first.undo(first.label([1, 3], {"folk": 1.0}))
+    assert first.labels() == states[-1]
+    first.label([2, 3], {"dub": 0.1})  # replaces what the first edit said of 2
+    states.append(first.labels())
+    first.label([2], {"jazz": 1.0, "dub": 2.0})
+    states.append(first.labels())
+
+    database = Database(first.path)
+    assert version(first.path) > 1
+    assert labels_now(database) == states.pop()
+    while states:
+        undo_latest(database)
+        assert labels_now(database) == states.pop()
+    assert latest_edit(database) is None
+    (backup,) = backups(first.path)
+    assert version(backup) == 1
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_history_of_the_first_version_can_be_undone_as_before(first: First, seed: int) -> None:
+    rng = random.Random(seed)
+    states, edits = [first.labels()], []
+    for _ in range(12):
+        if edits and rng.random() < 0.4:
+            first.undo(edits.pop())
+            states.pop()
+            assert first.labels() == states[-1]
+        else:
+            genres = rng.sample(["jazz", "pop", "Rock", "dub", "hip hop"], rng.randint(1, 3))
+            told = {genre: rng.choice([1.0, 1 / 3, 0.1]) for genre in genres}
+            edits.append(first.label(rng.sample([1, 2, 3], rng.randint(1, 3)), told))
+            states.append(first.labels())
+    database = Database(first.path)
+    assert labels_now(database) == states[-1]
+    Library(database).label_by_hand([1, 2], {"salsa": 1.0}, who="me")  # an edit of this version on top
+    for state in reversed(states):
+        undo_latest(database)
+        assert labels_now(database) == state
+    assert latest_edit(database) is None
+
+
+def test_a_genre_that_an_old_edit_named_twice_counts_with_all_its_weight(first: First) -> None:
+    before = first.labels()
+    first.label([1], {"Pop": 1.0, "pop": 2.0, "jazz": 1.0})  # two votes for one genre
+    twice = first.labels()
+    first.label([1], {"folk": 1.0})
+    database = Database(first.path)
+    assert labels_now(database)[0] == {"folk": 1.0}
+    undo_latest(database)
+    assert labels_now(database) == twice
+    assert labels_now(database)[0] == {"Pop": 0.75, "jazz": 0.25}
+    undo_latest(database)
+    assert labels_now(database) == before
+
+
+def test_old_genres_that_compare_as_one_stay_two_until_they_are_merged(first: First) -> None:
+    first.vote(1, "Hip-Hop", "tag", 1.0, None)
+    first.vote(2, "hip hop", "tag", 1.0, None)
+    before = first.labels()
+    database = Database(first.path)
+    assert labels_now(database) == before
+    genres = Genres(database)
+    assert [genres.canonical(name) for name in ("Hip-Hop", "hip hop")] == ["Hip-Hop", "hip hop"]
+    genres.merge(["Hip-Hop"], "hip hop")
+    assert [genre.name for genre in genres.all() if "ip" in genre.name] == ["hip hop"]
+    assert genres.canonical("Hip-Hop") == "hip hop"
+    undo_latest(database)
+    assert labels_now(database) == before
+
+
+def test_songs_of_the_first_version_are_found_by_playlists(first: First) -> None:
+    database = Database(first.path)
+    listed = Playlist("csv", "a", "A", (ListedTrack("song 1", ("artist",), "", 60.0), ListedTrack("New", ("artist",))))
+    compared = Playlists(database).compare(listed)
+    assert (compared.tracks, compared.new) == (2, 1)
+    taken = Playlists(database).take_in(listed)
+    assert (taken.tracks, taken.new) == (2, 1)
+
+
+# -- has anything changed? ---------------------------------------------------------------------------------------------
+
+
+def test_the_version_changes_with_every_write_and_only_then(path: Path) -> None:
+    database, other = Database(path), Database(path)
+    seen = [database.version()]
+    for writer in (other, database, other):
+        with writer.write() as db:
+            db.execute("INSERT INTO genres (name) VALUES (?)", (f"genre {len(seen)}",))
+        seen.append(database.version())
+        with writer.read() as db:
+            db.execute("SELECT * FROM genres").fetchall()
+        assert database.version() == seen[-1]
+        assert other.version() == other.version()
+    assert len(set(seen)) == len(seen)
+    with contextlib.suppress(ZeroDivisionError), database.write() as db:
+        db.execute("INSERT INTO genres (name) VALUES ('taken back')")
+        raise ZeroDivisionError
+    assert database.version() == seen[-1]
+
+
+def test_the_version_changes_when_another_process_writes(path: Path) -> None:
+    database = Database(path)
+    before = database.version()
+    program = (
+        "import sys; from pathlib import Path; from core.database import Database\n"
+        "with Database(Path(sys.argv[1])).write() as db: db.execute(sys.argv[2])"
+    )
+    for statement, changes in (
+        ("SELECT count(*) FROM genres", False),
+        ("INSERT INTO genres (name) VALUES ('x')", True),
+    ):
+        subprocess.run([sys.executable, "-c", program, str(path), statement], check=True, timeout=60)
+        assert (database.version() != before) == changes
+
+
+def test_threads_may_ask_for_the_version_together(path: Path) -> None:
+    database = Database(path)
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(lambda _: database.version(), range(64)))) == 1
 
 
 # -- many at once ------------------------------------------------------------------------------------------------------

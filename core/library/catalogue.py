@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from core.database import Database, now
 from core.errors import LibraryError
-from core.library.edits import editing
+from core.library.edits import editing, free_id
 from core.library.identity import CERTAIN, DOUBTFUL, identity_key, sameness
 from core.music import ListedTrack
 
@@ -132,6 +132,7 @@ class _Shelf:
 
     def __init__(self, db: sqlite3.Connection, tracks: Sequence[ListedTrack]) -> None:
         self._db = db
+        self._added = False
         self._keys = {track: identity_key(track.artists, track.title) for track in tracks}
         urls = json.dumps([track.url for track in tracks if track.url])
         self._by_url: dict[str, int] = {
@@ -143,15 +144,18 @@ class _Shelf:
         self._tracks: dict[int, ListedTrack] = {}
         self._by_isrc: dict[str, int] = {}
         self._by_key: dict[str, list[int]] = {}
-        isrcs = json.dumps([track.isrc for track in tracks if track.isrc])
-        for column, values in (("isrc", isrcs), ("identity", json.dumps(sorted(set(self._keys.values()))))):
+        wanted = set(self._keys.values())
+        for column, asked in (
+            ("id", set(self._by_url.values())),
+            ("isrc", {track.isrc for track in tracks if track.isrc}),
+            ("identity", wanted),
+        ):
             for row in db.execute(
                 "SELECT id, title, artist, album, duration_s, isrc, identity FROM tracks "  # noqa: S608 - two names
                 f"WHERE {column} IN (SELECT value FROM json_each(?)) ORDER BY id",
-                (values,),
+                (json.dumps(list(asked)),),
             ):
-                self._put(row["id"], as_listed(row), row["identity"])
-        wanted = set(self._keys.values())
+                self._put(row["id"], as_listed(row), row["identity"] or "")
         for row in db.execute("SELECT id, title, artist, album, duration_s, isrc FROM tracks WHERE identity IS NULL"):
             old = as_listed(row)
             if (key := identity_key(old.artists, old.title)) in wanted:
@@ -170,7 +174,8 @@ class _Shelf:
         return -negative_id if certainty >= CERTAIN else None
 
     def add(self, track: ListedTrack, job_id: int | None) -> int:
-        track_id = add_track(self._db, track, job_id=job_id)
+        track_id = add_track(self._db, track, job_id=job_id, is_first=not self._added)
+        self._added = True
         for other_id in self._alike(track):
             said = sameness(track, self._tracks[other_id])
             if said.certainty >= DOUBTFUL:
@@ -247,12 +252,13 @@ def as_listed(row: sqlite3.Row) -> ListedTrack:
     return ListedTrack(row["title"], artists, row["album"], row["duration_s"], row["isrc"])
 
 
-def add_track(db: sqlite3.Connection, track: ListedTrack, *, job_id: int | None) -> int:
-    """A new row of `tracks`."""
+def add_track(db: sqlite3.Connection, track: ListedTrack, *, job_id: int | None, is_first: bool = True) -> int:
+    """A new row of `tracks`; once the first of many has a free id, the next ones have, too."""
     row = db.execute(
-        "INSERT INTO tracks (title, artist, album, duration_s, isrc, identity, created_by_job, created_at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO tracks (id, title, artist, album, duration_s, isrc, identity, created_by_job, created_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
+            free_id(db, "tracks") if is_first else None,
             track.title,
             BETWEEN_ARTISTS.join(track.artists),
             track.album,

@@ -88,6 +88,16 @@ def undo(database: Database, edit_id: int) -> None:
             raise LibraryError(IN_THE_WAY) from error
 
 
+def free_id(db: sqlite3.Connection, table: str) -> int:
+    """An id for a new row of `table`: of no row there, nor of one that an edit removed, which could then not come back."""
+    row = db.execute(
+        f"SELECT 1 + max(coalesce((SELECT max(id) FROM {table}), 0), coalesce((SELECT max(json_extract(row, '$.id')) "  # noqa: S608
+        "FROM edit_changes WHERE operation = 'deleted' AND table_name = ?), 0))",
+        (table,),
+    ).fetchone()
+    return int(row[0])
+
+
 def _columns(db: sqlite3.Connection, table: str) -> list[str]:
     return [row["name"] for row in db.execute(f"PRAGMA table_info({table})")]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from core.database import Database
 from core.errors import LibraryError
-from core.library.edits import editing
+from core.library.edits import editing, free_id
 from core.library.vocabulary import Seed, genre_key, seeds
 from core.names import MAX_GENRE, clean
 
@@ -67,13 +67,7 @@ class Genres:
     def canonical(self, name: str) -> str:
         """The genre that `name` stands for: itself cleaned, if it stands for none. Changes nothing."""
         with self._database.read() as db:
-            names = Names(db)
-            found = names.find(name)
-            if found is not None:
-                return names.name_of(found)
-            seed = names.well_known(name)
-        cleaned = clean(name, limit=MAX_GENRE)
-        return cleaned if seed is None or genre_key(seed.name) == genre_key(cleaned) else seed.name
+            return Names(db).canonical(name)
 
     def guess(self, title: str) -> str | None:
         """The genre that a playlist's title names, of the workspace's and the well-known ones; None if it names none.
@@ -198,6 +192,14 @@ class Names:
         seed = seeds().get(key)
         return None if seed and genre_key(seed.name) != key and genre_key(seed.name) in self._ids else seed
 
+    def canonical(self, name: str) -> str:
+        """As `Genres.canonical`."""
+        found = self.find(name)
+        if found is not None:
+            return self._names[found]
+        seed, cleaned = self.well_known(name), clean(name, limit=MAX_GENRE)
+        return cleaned if seed is None or genre_key(seed.name) == genre_key(cleaned) else seed.name
+
     def name_of(self, genre_id: int) -> str:
         """The name of a genre."""
         return self._names[genre_id]
@@ -291,9 +293,8 @@ class Names:
     def _insert(self, name: str) -> int:
         # no id that a reading knows: what was found for a genre that is gone is not shown as found for a new one
         row = self._db.execute(
-            "INSERT INTO genres (id, name) SELECT max(id) + 1, ? "
-            "FROM (SELECT 0 AS id UNION ALL SELECT id FROM genres UNION ALL SELECT for_genre FROM readings)",
-            (name,),
+            "INSERT INTO genres (id, name) SELECT max(?, 1 + coalesce(max(for_genre), 0)), ? FROM readings",
+            (free_id(self._db, "genres"), name),
         )
         genre_id = int(row.lastrowid or 0)
         self._names[genre_id] = name

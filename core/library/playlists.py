@@ -11,7 +11,7 @@ from typing import Any
 from core.database import Database, now
 from core.errors import LibraryError
 from core.library import catalogue
-from core.library.edits import editing
+from core.library.edits import editing, free_id
 from core.library.genres import Names, checked_weights
 from core.music import ListedTrack, Playlist
 
@@ -129,7 +129,10 @@ class Playlists:
         weights = None if genres is None else checked_weights(genres)
         playlist = replace(playlist, tracks=_addressed(playlist))
         known = self.find(playlist.source, playlist.reference)
-        if known and (weights not in (None, known.genres) or self.compare(playlist).removed):
+        with self._database.read() as db:
+            names = Names(db)
+            asked = weights and {names.canonical(name): weight for name, weight in weights.items()}
+        if known and (asked not in (None, known.genres) or self.compare(playlist).removed):
             with editing(self._database, f"read {playlist.title} again") as db:
                 return _take_in(db, playlist, weights, job_id)
         with self._database.write() as db:
@@ -343,11 +346,12 @@ def _rows(db: sqlite3.Connection, playlist_id: int | None = None) -> list[Playli
 def row_of(db: sqlite3.Connection, playlist: Playlist, *, read_at: str | None) -> int:
     """The id of a playlist's row, made or brought up to date. Within a transaction."""
     row = db.execute(
-        "INSERT INTO playlists (source, reference, title, owner, url, skipped, read_at, created_at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, reference) DO UPDATE SET "
+        "INSERT INTO playlists (id, source, reference, title, owner, url, skipped, read_at, created_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, reference) DO UPDATE SET "
         "title = iif(excluded.title = '', title, excluded.title), owner = excluded.owner, url = excluded.url, "
         "skipped = excluded.skipped, read_at = coalesce(excluded.read_at, read_at) RETURNING id",
         (
+            free_id(db, "playlists"),
             playlist.source,
             playlist.reference,
             playlist.title[:MAX_TITLE],

@@ -50,12 +50,16 @@ def _mean(reasons: Mapping[str, float]) -> float:
 
 def _title(title: str, names: Collection[str]) -> float:
     """1 if a name of the genre stands in the title, else the largest share of a name's words that do, halved."""
-    words = f" {comparable(title)} "
-    wanted = [comparable(name) for name in names if comparable(name)]
+    words = f" {_words(title)} "
+    wanted = [_words(name) for name in names if _words(name)]
     if any(f" {name} " in words for name in wanted):
         return 1.0
     shares = [sum(f" {word} " in words for word in name.split()) / len(name.split()) for name in wanted]
     return max(shares, default=0.0) / 2
+
+
+def _words(text: str) -> str:
+    return comparable(text.replace("&", " and "))
 
 
 def _size(n: int) -> float:

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import numpy as np
 from core.database import Database, now
 from core.errors import LibraryError
 from core.library import catalogue, labels
-from core.library.edits import editing
+from core.library.edits import editing, free_id
 from core.library.genres import Names, checked_weights
 from core.music import FloatArray, GenreDistribution, ListedTrack, Song, Vote
 
@@ -394,22 +395,30 @@ class Library:
         return int(row[0])
 
     def looked_up(self, track_id: int, votes: Sequence[Vote], found: str) -> None:
-        """What a genre service said of a track (`found`: JSON): its votes, none for nothing."""
+        """What a genre service said of a track (`found`: JSON): its votes, none for nothing.
+
+        A track that was removed meanwhile is passed over.
+        """
         with self._database.write() as db:
+            if not db.execute("SELECT 1 FROM tracks WHERE id = ?", (track_id,)).fetchone():
+                return
             names = Names(db)
-            for vote in votes:
+            weights: defaultdict[tuple[int, str, str], float] = defaultdict(float)
+            for vote in votes:  # two of the service's genres may be one here
+                weights[names.id_of(vote.genre), vote.source, vote.reference] += vote.weight
+            for (genre_id, source, reference), weight in weights.items():
                 db.execute(
                     "INSERT OR REPLACE INTO votes (track_id, genre_id, source, reference, weight, created_at) "
                     "VALUES (?, ?, ?, ?, ?, ?)",
-                    (track_id, names.id_of(vote.genre), vote.source, vote.reference, vote.weight, now()),
+                    (track_id, genre_id, source, reference, weight, now()),
                 )
             db.execute("INSERT OR REPLACE INTO genre_lookups VALUES (?, ?, ?)", (track_id, found, now()))
 
 
 def _playlist_id(db: sqlite3.Connection, source: str, reference: str, title: str) -> int:
     db.execute(
-        "INSERT OR IGNORE INTO playlists (source, reference, title, created_at) VALUES (?, ?, ?, ?)",
-        (source, reference, title, now()),
+        "INSERT OR IGNORE INTO playlists (id, source, reference, title, created_at) VALUES (?, ?, ?, ?, ?)",
+        (free_id(db, "playlists"), source, reference, title, now()),
     )
     row = db.execute("SELECT id FROM playlists WHERE source = ? AND reference = ?", (source, reference)).fetchone()
     return int(row["id"])

@@ -48,7 +48,7 @@ CREATE INDEX playlists_of_genre ON playlist_genres (genre_id);
 
 -- A playlist that was read and waits for a person: added by hand, or found by a search for a genre.
 CREATE TABLE readings (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     source TEXT NOT NULL,
     reference TEXT NOT NULL,
     for_genre INTEGER NOT NULL DEFAULT 0, -- genres.id; 0: added by hand
@@ -97,7 +97,7 @@ INSERT INTO edit_changes (edit_id, table_name, operation, key, row)
     GROUP BY edit_id, track_id, genre_id, source, reference ORDER BY min(votes.id);
 
 CREATE TABLE counted_votes (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- so that no vote takes the id of one that an edit removed
     track_id INTEGER NOT NULL REFERENCES tracks ON DELETE CASCADE,
     genre_id INTEGER NOT NULL REFERENCES genres,
     source TEXT NOT NULL CHECK (source IN ('folder', 'tag', 'csv', 'musicbrainz', 'hand')),

@@ -9,6 +9,7 @@ import pytest
 from app import charts
 from core.audio.crops import softmax
 from core.library.runs import Epoch
+from core.library.summary import GenreCounts
 from core.recipes import SpectrogramRecipe
 
 GENRES = ("drone", "hiss", "hum")
@@ -26,7 +27,7 @@ def test_charts_and_theme_share_one_palette() -> None:
 
 def test_a_genre_keeps_its_colour_with_any_number_of_genres() -> None:
     many = [f"genre {number}" for number in range(40)]
-    assert charts.genre_scale(many).to_dict()["range"][:3] == charts.genre_scale(many[:3]).to_dict()["range"]
+    assert charts.genre_scale(many, {}).to_dict()["range"][:3] == charts.genre_scale(many[:3], {}).to_dict()["range"]
 
 
 def test_bars_hold_the_spectrum() -> None:
@@ -80,3 +81,39 @@ def test_a_waveform_keeps_its_peaks() -> None:
     assert len(rows) <= charts.MAX_COLUMNS
     assert min(row["low"] for row in rows) == pytest.approx(-0.9)
     assert max(row["high"] for row in rows) == pytest.approx(0.8)
+
+
+def test_a_colour_that_was_given_is_used_and_others_keep_theirs() -> None:
+    scale = charts.genre_scale(["a", "b", "c"], {"b": "#123456"}).to_dict()
+    assert scale["range"] == [charts.COLOURS[0], "#123456", charts.COLOURS[2]]
+
+
+def test_the_overlap_shows_each_pair_once() -> None:
+    spec = charts.overlap([[5, 2, 0], [2, 4, 0], [0, 0, 1]], ["a", "b", "c"]).to_dict()
+    (rows,) = spec["datasets"].values()
+    assert rows == [{"one": "b", "other": "a", "songs": 2}]
+    assert any(param["name"] == "cell" for param in spec["params"] + spec["layer"][0].get("params", []))
+
+
+def test_lengths_are_counted_before_they_are_sent() -> None:
+    (rows,) = charts.durations([180.0] * 5000 + [240.0] * 300).to_dict()["datasets"].values()
+    assert len(rows) <= 30
+    assert sum(row["songs"] for row in rows) == 5300
+    assert len(next(iter(charts.durations([200.0]).to_dict()["datasets"].values()))) == 1
+
+
+def test_balancing_shows_what_stays_and_what_goes() -> None:
+    (rows,) = charts.before_and_after({"a": 10, "b": 3}, {"a": 4, "b": 3}).to_dict()["datasets"].values()
+    assert {(row["genre"], row["which"]): row["songs"] for row in rows} == {
+        ("a", "kept"): 4,
+        ("a", "set aside"): 6,
+        ("b", "kept"): 3,
+        ("b", "set aside"): 0,
+    }
+
+
+def test_counts_per_genre_keep_their_order() -> None:
+    counts = [GenreCounts("b", 9, 1, 4), GenreCounts("a", 2, 0, 2)]
+    spec = charts.per_genre(counts, "artists", ["a", "b"]).to_dict()
+    assert spec["encoding"]["y"]["sort"] == ["b", "a"]
+    assert spec["encoding"]["x"]["field"] == "artists"

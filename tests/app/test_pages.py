@@ -1,6 +1,10 @@
 """Every page, in every state of a workspace: no exception, and the next step is told."""
 
+import re
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
@@ -10,10 +14,22 @@ from app import ui
 from core.database import Database
 from core.jobs import kinds, worker
 from core.jobs.queue import Queue
+from core.library.catalogue import Catalogue
+from core.library.edits import latest_edit
+from core.library.genres import Genres
+from core.library.playlists import Playlists
+from core.library.starters import starters
+from core.library.store import Library
+from core.music import ListedTrack
 from core.settings import Settings
+from tests.lists import listed, playlist
 
 PROJECT = Path(__file__).resolve().parents[2]
-PAGES = ["home", "library", "explore", "train", "predict"]
+PAGES = ["home", "playlists", "genres", "library", "explore", "train", "predict"]
+VIEWS = ["Vocabulary", "Charts", "Several genres", "Balance", "Same song twice?", "MusicBrainz"]
+NAME = "<script>alert(1)</script> *x* $x$ =cmd() `x` [x](http://x)"
+"""A name that does harm, or looks like something else, where it is read as Markdown."""
+GENRE = "<b>*x* $x$ `x` [x](y)"
 
 
 @pytest.fixture
@@ -31,10 +47,24 @@ def queue(home: Settings) -> Queue:
     return worker.open_queue(home, Database(home.database))
 
 
-def show(page: str) -> AppTest:
-    shown = AppTest.from_file(str(PROJECT / "pages" / f"{page}.py"), default_timeout=60).run()
+def show(page: str, **session: Any) -> AppTest:
+    """A page as it is opened; `session` is what was chosen on it."""
+    shown = AppTest.from_file(str(PROJECT / "pages" / f"{page}.py"), default_timeout=60)
+    for key, value in session.items():
+        shown.session_state[key] = value
+    return run(shown)
+
+
+def run(shown: AppTest) -> AppTest:
+    shown.run()
     assert not shown.exception
     return shown
+
+
+def click(shown: AppTest, label: str) -> AppTest:
+    """Press the button whose label begins so."""
+    next(button for button in shown.button if button.label.startswith(label)).click()
+    return run(shown)
 
 
 def labels(shown: AppTest) -> set[str]:
@@ -46,6 +76,8 @@ def labels(shown: AppTest) -> set[str]:
     [
         ("home", "Next: Import songs"),
         ("explore", "Import songs"),
+        ("playlists", "Read"),
+        ("genres", "Add playlists"),
         ("train", "Go to the library"),
         ("predict", "Train a network"),
     ],
@@ -69,12 +101,26 @@ def test_a_folder_that_is_none_is_told(home: Settings) -> None:
     assert "is not a folder" in shown.error[0].value.replace("\\", "")
 
 
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory, songs_folder: Path) -> Path:
+    """The `data` of a workspace with songs and their spectrograms. Not to be written to."""
+    settings = Settings(home=tmp_path_factory.mktemp("ready"), processes=2, lease_s=2.0)
+    database = Database(settings.database)
+    queue = worker.open_queue(settings, database)
+    worker.run_here(settings, database, kinds.submit_import(queue, songs_folder, "folder"))
+    worker.run_here(settings, database, kinds.submit_preprocess(queue))
+    return settings.data
+
+
 @pytest.mark.parametrize("page", PAGES)
-def test_with_songs_and_spectrograms(home: Settings, queue: Queue, songs_folder: Path, page: str) -> None:
-    database = Database(home.database)
-    worker.run_here(home, database, kinds.submit_import(queue, songs_folder, "folder"))
-    worker.run_here(home, database, kinds.submit_preprocess(queue))
+def test_with_songs_and_spectrograms(home: Settings, ready: Path, page: str) -> None:
+    shutil.copytree(ready, home.data)
+    queue = worker.open_queue(home, Database(home.database))
     shown = show(page)
+    if page == "playlists":
+        assert shown.subheader[0].value == "What each playlist stands for"
+    if page == "genres":
+        assert {option for group in shown.button_group for option in group.options} == set(VIEWS)
     if page == "home":
         assert "Next: Train a network" in labels(shown)
     if page == "train":
@@ -98,3 +144,414 @@ def test_a_failed_job_is_told_with_its_traceback(home: Settings, queue: Queue) -
 def test_names_are_shown_as_they_are() -> None:
     assert ui.plain("*a* [b](c) <d> $e$ :f: `g`").replace("\\", "") == "*a* [b](c) <d> $e$ :f: `g`"
     assert ui.plain("<b>") == "\\<b\\>"
+
+
+# -- playlists and genres ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def database(home: Settings) -> Database:
+    return Database(home.database)
+
+
+def taken_in(database: Database) -> None:
+    """Two playlists that share songs, of genres that have nothing to do with each other; one song of a hand's genre."""
+    mine = [listed(n, title=f"{NAME} {n}", artists=(f"{NAME} {n % 4}",), album=NAME) for n in range(8)]
+    Playlists(database).take_in(playlist("a", *mine[:6], title=NAME, owner=NAME, skipped={NAME: 2}), {GENRE: 1.0})
+    Playlists(database).take_in(playlist("b", *mine[4:], title="Other", url="http://x"), {"polka": 1.0, "dnb": 0.25})
+    Playlists(database).map_unread("deezer", "deezer:playlist:9", {})
+    Library(database).label_by_hand([1], {GENRE: 1.0, "polka": 1.0}, who=NAME)
+
+
+def waiting(database: Database) -> None:
+    """A new playlist, and one that lists other songs than it did."""
+    taken_in(database)
+    Playlists(database).keep_reading(playlist("new", listed(20), title=NAME, owner=NAME, skipped={NAME: 1}))
+    changed = [listed(30, title=NAME), listed(1, title=f"{NAME} 1", artists=(f"{NAME} 1",))]
+    Playlists(database).keep_reading(playlist("a", *changed, title=NAME, owner=NAME))
+
+
+def found(database: Database) -> None:
+    """What a search found: a good one, one that cannot be read, one that was rejected."""
+    taken_in(database)
+    playlists = Playlists(database)
+    reasons = {"title": 1.0, "purity": 0.5, "artists": 0.25, "size": 0.125}
+    good = playlist("good", listed(40), title=NAME, owner=NAME, n_listed=4000)
+    playlists.keep_reading(good, genre=GENRE, score=0.75, reasons=reasons)
+    playlists.keep_reading(playlist("shut", title=NAME, owner=NAME), genre=GENRE, score=0.5, error=NAME)
+    playlists.keep_reading(playlist("bad", listed(41), title=NAME), genre="polka", score=0.25, reasons=reasons)
+    rejected = next(one for one in playlists.readings() if one.playlist.reference == "bad")
+    playlists.judge([rejected.id], rejected=True)
+
+
+def in_doubt(database: Database) -> None:
+    """Two listed songs that may be one."""
+    taken_in(database)
+    twins = [ListedTrack(NAME, (NAME,), duration_s=duration_s) for duration_s in (200.0, 206.0)]
+    Playlists(database).take_in(playlist("twins", *twins), {})
+    assert Catalogue(database).pairs()[1] == 1
+
+
+def jobs_ended(database: Database) -> None:
+    """Jobs of every new kind have ended, each with something that failed."""
+    taken_in(database)
+    failed = [{"path": NAME, "reason": NAME}]
+    answer = {
+        "ref": NAME,
+        "source": "x",
+        "title": NAME,
+        "tracks": 3,
+        "new": 1,
+        "removed": 0,
+        "skipped": {},
+        "error": None,
+    }
+    queue = Queue(database, lease_s=60)
+    for job, result in (
+        (kinds.submit_read(queue, [NAME], take_in=False), {"playlists": [answer], "failed": failed}),
+        (kinds.submit_search(queue, [GENRE]), {"found": 0, "failed": failed}),
+        (kinds.submit_genre_votes(queue), {"asked": 3, "found": 1}),
+    ):
+        claimed = queue.claim("me", job_id=job.id)
+        assert claimed
+        queue.finish(claimed, "me", "done", result=result)
+
+
+def at_work(database: Database) -> None:
+    """A job is on its way, one waits, one has failed."""
+    taken_in(database)
+    queue = Queue(database, lease_s=60)
+    kinds.submit_read(queue, [NAME], take_in=False)
+    claimed = queue.claim("me")
+    assert claimed
+    queue.report(claimed, "me", done=1, total=3, message=NAME, seconds_left=9.0)
+    kinds.submit_search(queue, [GENRE])
+    failed = queue.claim("me", job_id=kinds.submit_genre_votes(queue).id)
+    assert failed
+    queue.finish(failed, "me", "failed", message=NAME, traceback=NAME)
+
+
+STATES: list[Callable[[Database], None]] = [taken_in, waiting, found, in_doubt, jobs_ended, at_work]
+BY_NAME = [pytest.param(state, id=state.__name__) for state in STATES]
+NOT_MARKDOWN = {"Selectbox", "MultiSelect"}
+"""Their options are shown as they are."""
+DANGEROUS = re.compile(r"(?<!\\)(?:<script|<b>|\*x|\$x|`x|\[x)")
+
+
+def markdown(shown: AppTest) -> list[str]:
+    """Every text of a page that is read as Markdown: labels, bodies, options, help."""
+
+    def of(message: Any) -> Iterator[str]:
+        for descriptor, value in message.ListFields():
+            if descriptor.name == "options" and type(message).__name__ in NOT_MARKDOWN:
+                continue
+            for one in value if descriptor.is_repeated else [value]:
+                if hasattr(one, "ListFields"):
+                    yield from of(one)
+                elif descriptor.name in {"label", "body", "text", "help", "content", "caption", "captions", "options"}:
+                    yield str(one)
+
+    def below(node: Any) -> Iterator[str]:
+        if (message := getattr(node, "proto", None)) is not None and hasattr(message, "ListFields"):
+            yield from of(message)
+        for child in getattr(node, "children", {}).values():
+            yield from below(child)
+
+    return [*below(shown.main), *below(shown.sidebar)]
+
+
+def dangers(shown: AppTest) -> list[str]:
+    return [text for text in markdown(shown) if DANGEROUS.search(text)]
+
+
+def test_dangers_are_seen() -> None:
+    def page() -> None:
+        import streamlit as st
+
+        st.markdown("<script>alert(1)</script>")
+        with st.expander("*x* in an expander"):
+            st.button("$x$ on a button")
+        st.radio("r", ["`x` to choose"])
+        st.segmented_control("s", ["[x](y)"])
+        st.caption("\\<script\\> \\*x\\* is well")
+        st.selectbox("*y*", ["*x* is shown as it is"])
+        st.multiselect("*y*", ["*x* is shown as it is"])
+        st.progress(0.5, "**\\*x* half")
+        st.text_input("text", "*x* is shown as it is")
+        st.popover("<b>").caption("fine", help="<script")
+        st.error("`x`")
+
+    found = dangers(run(AppTest.from_function(page)))
+    assert sorted(found) == sorted(
+        [
+            *("<script>alert(1)</script>", "*x* in an expander", "$x$ on a button", "`x` to choose", "[x](y)"),
+            *("<b>", "<script", "`x`"),
+        ]
+    )
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("fill", BY_NAME)
+def test_names_are_never_read_as_markdown(database: Database, page: str, fill: Callable[[Database], None]) -> None:
+    fill(database)
+    shown = show(page)
+    assert dangers(shown) == []
+    if page == "playlists":
+        assert any("\\<" in text for text in markdown(shown)), "and yet they are shown"
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("fill", BY_NAME)
+def test_every_view_of_genres(database: Database, view: str, fill: Callable[[Database], None]) -> None:
+    fill(database)
+    assert dangers(show("genres", view=view)) == []
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_of_genres_that_nothing_votes_for(database: Database, view: str) -> None:
+    Genres(database).add("techno")
+    shown = show("genres", view=view)
+    if view in ("Charts", "Several genres", "Balance"):
+        assert "No song has a genre yet" in shown.info[0].value
+
+
+@pytest.mark.parametrize("view", ["Charts", "Several genres"])
+def test_views_where_one_song_has_one_genre(database: Database, view: str) -> None:
+    Playlists(database).take_in(playlist("a", listed(1)), {GENRE: 1.0})
+    assert dangers(show("genres", view=view)) == []
+
+
+def test_both_views_of_explore(database: Database) -> None:
+    taken_in(database)
+    for view in ("One song", "The whole library"):
+        assert dangers(show("explore", **{"explore-view": view})) == []
+    shown = show("explore")
+    assert any("vote" in expander.label for expander in shown.expander)
+    assert "no sound yet" in shown.info[0].value
+
+
+@pytest.mark.parametrize("rows", [[0], [1], [0, 1, 2]], ids=str)
+def test_what_is_said_of_ticked_genres(database: Database, rows: list[int]) -> None:
+    taken_in(database)
+    shown = show("genres", vocabulary=ticked(*rows))
+    assert ("Save" if len(rows) == 1 else "Merge") in labels(shown)
+    assert dangers(shown) == []
+
+
+def ticked(*rows: int) -> dict[str, Any]:
+    return {"selection": {"rows": list(rows), "columns": [], "cells": []}}
+
+
+def test_ticked_songs_are_settled(database: Database) -> None:
+    taken_in(database)
+    shown = show("genres", view="Several genres", **{"songs-conflicts": ticked(0)})
+    assert any("conflicts" in option for group in shown.button_group for option in group.options)
+    assert "2 conflicts" in shown.button_group[1].options, "two songs are in both, and no hand has settled them"
+    assert "Give this genre" in labels(shown) and "Where its votes come from" in labels(shown)
+    shown.multiselect[0].set_value(["polka"])
+    click(shown, "Give this genre")
+    conflict = [track for track in Library(database).tracks("") if any(vote.source == "hand" for vote in track.votes)]
+    assert len(conflict) == 2 and conflict[1].label and conflict[1].label.weights == (("polka", 1.0),)
+
+
+def test_playlists_that_wait_are_taken_in(database: Database) -> None:
+    waiting(database)
+    shown = show("playlists")
+    assert any("2 playlists to look over" in title.value for title in shown.subheader)
+    assert any("was read before: 1 added, 5 removed" in expander.label for expander in shown.expander)
+    assert Playlists(database).all()[0].tracks == 6, "nothing is taken over unseen"
+    click(shown, "Take in 2")
+    assert [row.reference for row in Playlists(database).all()] == ["a", "b", "deezer:playlist:9", "new"]
+    assert Playlists(database).all()[0].tracks == 2 and Playlists(database).readings() == []
+    assert "2 playlists taken in" in shown.success[0].value
+    assert dangers(shown) == []
+
+
+def test_what_a_search_found_is_accepted_or_rejected(database: Database, queue: Queue) -> None:
+    found(database)
+    shown = show("playlists")
+    accept, reject = ([one for one in shown.button if one.label == label] for label in ("Accept", "Reject"))
+    assert [one.disabled for one in accept] == [False, True], "what cannot be read cannot be accepted"
+    reject[1].click()
+    run(shown)
+    assert len(Playlists(database).readings(state="rejected")) == 2
+    assert any("2 rejected" in expander.label for expander in shown.expander)
+    click(shown, "Show again")
+    assert len(Playlists(database).readings(state="rejected")) == 1
+    click(shown, "Accept")
+    job = queue.latest("read")
+    assert job and job.unfinished
+    assert job.parameters == {"refs": [["spotify", "good"]], "take_in": True, "genres": {GENRE: 1.0}}
+    assert "good" not in [one.playlist.reference for one in Playlists(database).readings()]
+
+
+def test_links_are_read_by_a_job_each_once(home: Settings, queue: Queue) -> None:
+    shown = show("playlists")
+    click(shown, "Read")
+    assert "Paste at least one link" in shown.warning[0].value and queue.unfinished() == []
+    shown.text_area[0].set_value("  deezer:playlist:1 \n\nhttps://x.example/*x*\ndeezer:playlist:1\n")
+    click(shown, "Read")
+    [job] = queue.unfinished()
+    refs = ["deezer:playlist:1", "https://x.example/*x*"]
+    assert (job.kind, job.parameters) == ("read", {"refs": refs, "take_in": False, "genres": None})
+
+
+def test_a_list_of_songs_waits_under_its_name(home: Settings, database: Database) -> None:
+    shown = show("playlists")
+    shown.button_group[0].set_value("Song list")
+    run(shown)
+    shown.text_input[0].set_value(NAME)
+    shown.text_area[0].set_value("no song")
+    click(shown, "Read")
+    assert "There is no line such as" in shown.error[0].value
+    shown.text_input[0].set_value(NAME)
+    shown.text_area[0].set_value("Eins - Erstes\nZwei - Zweites")
+    click(shown, "Read")
+    [one] = Playlists(database).readings()
+    assert (one.playlist.title, len(one.playlist.tracks)) == (NAME, 2)
+    assert dangers(shown) == []
+
+
+def test_starters_are_listed_with_when_they_were_read(home: Settings, database: Database) -> None:
+    first, second, *_ = starters()
+    for starter in (first, second):
+        listing = playlist(starter.reference, listed(1), source=starter.source)
+        if starter is first:
+            Playlists(database).take_in(listing)
+        else:
+            Playlists(database).keep_reading(listing)
+    shown = show("playlists")
+    shown.button_group[0].set_value("Starters")
+    run(shown)
+    table = next(frame.value for frame in shown.dataframe if "at Spotify" in frame.value)
+    assert len(table) == 17 and list(table["genre"]) == [starter.genre for starter in starters()]
+    read = Playlists(database).read_times()[(first.source, first.reference)][:10]
+    assert list(table["read"]) == [read, read] + ["never"] * 15
+    assert all(address.startswith("https://open.spotify.com/playlist/") for address in table["at Spotify"])
+
+
+def test_ticked_starters_are_read_by_a_job(home: Settings, queue: Queue) -> None:
+    shown = AppTest.from_file(str(PROJECT / "pages" / "playlists.py"), default_timeout=60)
+    shown.session_state["starters"] = ticked(0, 16)
+    run(shown)
+    shown.button_group[0].set_value("Starters")
+    shown.session_state["starters"] = ticked(0, 16)
+    click(run(shown), "Read 2 ticked")
+    [job] = queue.unfinished()
+    assert job.parameters["refs"] == [["spotify", starters()[0].reference], ["spotify", starters()[16].reference]]
+
+
+def test_without_an_app_at_spotify_the_way_to_one_is_told(home: Settings) -> None:
+    shown = show("playlists")
+    shown.button_group[0].set_value("My Spotify")
+    run(shown)
+    assert "III.14" in shown.caption[0].value and shown.error[0].value
+
+
+def test_genres_are_balanced_after_the_effect_is_seen(database: Database) -> None:
+    Playlists(database).take_in(playlist("a", *(listed(n) for n in range(6))), {"techno": 1.0})
+    Playlists(database).take_in(playlist("b", *(listed(n) for n in range(6, 8))), {"polka": 1.0})
+    library = Library(database)
+    shown = show("genres", view="Balance")
+    shown.slider[0].set_value(2)
+    run(shown)
+    assert any("4 of 8 songs stay" in one.value for one in shown.markdown)
+    assert not any(track.set_aside for track in library.tracks("")), "it is only shown"
+    click(shown, "Set 4 aside")
+    assert "4 songs set aside" in shown.success[0].value.replace("\\", "")
+    aside = [track.label.top for track in library.tracks("") if track.set_aside and track.label]
+    assert aside == ["techno"] * 4
+    assert any("Now 4 are set aside" in one.value for one in shown.markdown)
+    click(shown, "Use all songs")
+    assert not any(track.set_aside for track in library.tracks(""))
+    click(shown, "Undo")
+    assert sum(track.set_aside for track in library.tracks("")) == 4
+
+
+def test_pairs_in_doubt_are_decided(database: Database) -> None:
+    in_doubt(database)
+    shown = show("genres", view="Same song twice?", twins=ticked(0))
+    n = len(Library(database).tracks(""))
+    click(shown, "Keep 1 apart")
+    assert Catalogue(database).pairs() == ([], 0) and len(Library(database).tracks("")) == n
+    click(show("genres"), "Undo: kept 1 pair")
+    click(show("genres", view="Same song twice?", twins=ticked(0)), "Make 1 one")
+    assert Catalogue(database).pairs() == ([], 0) and len(Library(database).tracks("")) == n - 1
+
+
+@pytest.mark.parametrize(
+    ("page", "session"),
+    [("playlists", {}), ("library", {}), ("genres", {}), ("genres", {"view": "Balance"})],
+    ids=["playlists", "library", "genres", "balance"],
+)
+def test_the_latest_edit_can_be_taken_back_wherever_it_is_shown(
+    database: Database, page: str, session: dict[str, str]
+) -> None:
+    taken_in(database)
+    Genres(database).change("polka", rename=f"{NAME}"[:40])
+    edit = latest_edit(database)
+    assert edit
+    shown = show(page, **session)
+    undo = next(button for button in shown.button if button.label.startswith("Undo:"))
+    assert undo.label == f"Undo: {ui.plain(edit.description)}"
+    undo.click()
+    run(shown)
+    assert shown.success[0].value == ui.plain(f"Taken back: {edit.description}.")
+    assert "polka" in [genre.name for genre in Genres(database).all()]
+    assert dangers(shown) == []
+
+
+def test_what_can_be_undone_is_nothing_at_first(home: Settings) -> None:
+    for page in ("playlists", "library", "genres"):
+        assert not any(button.label.startswith("Undo") for button in show(page).button)
+
+
+def test_without_a_contact_musicbrainz_is_not_asked(
+    database: Database, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken_in(database)
+    shown = show("genres", view="MusicBrainz")
+    assert "Set GENRESCOPE_CONTACT" in shown.warning[0].value
+    ask = next(button for button in shown.button if button.label.startswith("Ask about"))
+    assert ask.disabled and "8 tracks" in ask.label
+    monkeypatch.setenv("GENRESCOPE_CONTACT", "someone@example.org")
+    st.cache_resource.clear()
+    shown = show("genres", view="MusicBrainz")
+    assert not [one for one in shown.warning if "GENRESCOPE_CONTACT" in one.value]
+    click(shown, "Ask about")
+    [job] = queue.unfinished()
+    assert job.kind == "musicbrainz"
+
+
+def test_genres_are_added_changed_and_removed(database: Database) -> None:
+    taken_in(database)
+    shown = show("genres")
+    shown.text_input[-1].set_value("techno")
+    click(shown, "Add")
+    assert "techno added" in shown.success[0].value.replace("\\", "")
+    names = [genre.name for genre in Genres(database).all()]
+    assert "techno" in names and "electronic" in names
+    shown.text_input[-1].set_value("Techno Music")
+    click(shown, "Add")
+    assert "is there already" in shown.error[0].value
+    click(show("genres", vocabulary=ticked(names.index("polka"))), "Remove")
+    assert "polka" not in [genre.name for genre in Genres(database).all()]
+
+
+@pytest.mark.parametrize("page", ["library"])
+def test_names_of_folders_are_shown_as_they_are(home: Settings, tmp_path: Path, page: str) -> None:
+    (tmp_path / "songs" / "*x* <b> $x$").mkdir(parents=True)
+    shown = show(page, folder=str(tmp_path / "songs"))
+    assert any("x" in label for label in labels(shown)) and dangers(shown) == []
+
+
+@pytest.mark.parametrize(
+    ("fill", "next_step"),
+    [(taken_in, "Next: Import songs"), (waiting, "Next: Import songs")],
+    ids=["taken in", "waiting"],
+)
+def test_with_playlists_and_no_sound_songs_are_the_next_step(
+    database: Database, fill: Callable[[Database], None], next_step: str
+) -> None:
+    fill(database)
+    assert next_step in labels(show("home"))

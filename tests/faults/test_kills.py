@@ -24,11 +24,15 @@ from core.jobs import kinds
 from core.jobs.queue import Job, Queue
 from core.jobs.worker import open_queue, run_here
 from core.learning import model
+from core.library.playlists import Playlists
 from core.library.runs import Epoch, Runs
 from core.library.store import Library
 from core.recipes import SpectrogramRecipe, TrainingRecipe
 from core.settings import Settings
+from tests.lists import contents
+from tests.loopback import Answer, Asked, serving
 from tests.sounds import tone, write_sound
+from tests.sources.deezer_server import Deezer, song
 
 PROJECT = Path(__file__).resolve().parents[2]
 KILLS = int(os.environ.get("GENRESCOPE_TEST_KILLS", "3"))
@@ -174,6 +178,54 @@ def test_preprocessing_survives(long_songs: Path, tmp_path: Path) -> None:
         assert rows(one, columns, table) == rows(other, columns, table)
     fingerprint = SpectrogramRecipe().fingerprint
     assert {track.state for track in Library(other).tracks(fingerprint)} == {"ready"}
+
+
+# -- reading playlists -------------------------------------------------------------------------------------------------
+
+
+def test_reading_playlists_survives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    n = max(12, 3 * KILLS)
+    calm, killed = Settings(home=tmp_path / "calm"), Settings(home=tmp_path / "killed")
+    lists = {number: (f"List {number}", [song(3 * number + i) for i in range(150)]) for number in range(1, n + 1)}
+    deezer = Deezer(playlists=lists)
+
+    def slowly(asked: Asked) -> Answer:
+        time.sleep(0.02)
+        return deezer(asked)
+
+    def library(database: Database) -> dict[str, list[tuple[Any, ...]]]:
+        """Everything but when it was done."""
+        told = contents(database)
+        for table, columns in (
+            ("playlists", "id, source, reference, title, owner, url, skipped"),
+            ("tracks", "id, title, artist, album, duration_s, isrc, identity, set_aside, created_by_job"),
+        ):
+            told[table] = rows(database, columns, table)
+        return told
+
+    with serving(slowly) as server:
+        monkeypatch.setenv("GENRESCOPE_DEEZER_API_URL", server.url)
+        for settings in (calm, killed):
+            database = Database(settings.database)
+            queue = open_queue(settings, database)
+            refs = [f"deezer:playlist:{number}" for number in lists]
+            job = kinds.submit_read(queue, refs, take_in=True, genres={"techno": 1.0, "house": 0.5})
+            if settings is killed:
+
+                def taken_in(database: Database = database) -> int:
+                    return len(Playlists(database).all())
+
+                kill_again_and_again(settings, job, taken_in, n, np.random.default_rng(3))
+                assert {row.tracks for row in Playlists(database).all()} <= {150}, "what is there is whole"
+            work_undisturbed(settings)
+            assert_sound(database)
+            told = queue.get(job.id)
+            assert told.state == "done" and told.result and told.result["failed"] == [], told.message
+            assert [row["tracks"] for row in told.result["playlists"]] == [150] * n
+    one, other = Database(calm.database), Database(killed.database)
+    assert library(other) == library(one)
+    assert len(Playlists(one).all()) == n and len(Library(one).tracks("")) == 3 * n + 147
+    assert rows(other, "id, description", "edits") == [], "to go on is no edit"
 
 
 # -- training ----------------------------------------------------------------------------------------------------------

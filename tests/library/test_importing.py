@@ -17,7 +17,9 @@ from core.database import Database
 from core.errors import LibraryError
 from core.library import importing
 from core.library.importing import audio_files_in, import_folder, preview, probable_duplicates, read_csv
+from core.library.playlists import Playlists
 from core.library.store import Library, TrackRow
+from core.music import ListedTrack, Playlist
 from core.settings import Settings
 from tests.sounds import tone, write_sound
 
@@ -324,6 +326,29 @@ def test_probable_duplicates(first: tuple[Any, ...], second: tuple[Any, ...], sa
     known = [(*first, "one"), (*second, "two")]
     assert list(probable_duplicates(known, {"two"})) == ([("two", "one")] if same else [])
     assert list(probable_duplicates(known, set())) == []
+
+
+# -- tracks that a playlist brought ------------------------------------------------------------------------------------
+
+
+def test_a_file_gives_its_sound_to_the_track_it_certainly_is(
+    take_in: Import, rows: Callable[[], list[TrackRow]], database: Database, music: Path
+) -> None:
+    exact = ListedTrack("Héllo (2011 Remaster)", ("The Artist",), duration_s=1.0, isrc="GBAYE0601498")
+    longer = ListedTrack("Other", ("Artist",), duration_s=8.0)
+    Playlists(database).take_in(Playlist("spotify", "one", "One", (exact, longer)), {"techno": 1.0})
+    sound(music / "rock" / "a.flac", artist="the artist", title="HELLO")
+    sound(music / "rock" / "b.flac", 550, artist="Artist", title="Other")
+    sound(music / "rock" / "Hello.flac", 660)
+    result = take_in()
+    assert (result["imported"], result["already_known"], result["failed"]) == (3, 0, [])
+    of_lists, of_files = rows()[:2], rows()[2:]
+    assert [(row.state, row.isrc is not None) for row in of_lists] == [("waiting", True), ("no sound", False)]
+    assert [Path(row.path).name for row in (of_lists[0], *of_files)] == ["a.flac", "Hello.flac", "b.flac"]
+    assert of_lists[0].label is not None
+    assert of_lists[0].label.weights == (("rock", 0.5), ("techno", 0.5))
+    assert take_in() == answer(already_known=3)
+    assert len(rows()) == 4
 
 
 # -- moved, changed and copied files -----------------------------------------------------------------------------------

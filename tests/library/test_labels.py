@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from core.library.labels import resolve
-from core.music import Vote
+from core.library.labels import at_or_below, coarse, related, resolve, topmost
+from core.music import GenreDistribution, Vote
 
 votes = st.builds(
     Vote,
@@ -87,3 +87,77 @@ def test_a_label_as_a_vector_follows_the_order_of_the_genres() -> None:
     assert label is not None
     assert label.vector(("jazz", "pop", "rock")).tolist() == [0, 0.25, 0.75]
     assert label.vector(("jazz",)).tolist() == [0]
+
+
+# -- parents -----------------------------------------------------------------------------------------------------------
+
+PARENTS = {"minimal techno": "techno", "techno": "electronic", "house": "electronic", "jungle": "drum and bass"}
+
+
+def test_a_coarse_label_gives_shares_to_the_topmost_genres() -> None:
+    label = GenreDistribution((("techno", 0.375), ("jungle", 0.25), ("minimal techno", 0.25), ("jazz", 0.125)))
+    assert coarse(label, PARENTS).weights == (("electronic", 0.625), ("drum and bass", 0.25), ("jazz", 0.125))
+    assert coarse(label, {}) == label
+
+
+def test_topmost() -> None:
+    assert [topmost(genre, PARENTS) for genre in ("minimal techno", "electronic", "no such")] == [
+        "electronic",
+        "electronic",
+        "no such",
+    ]
+
+
+def test_at_or_below() -> None:
+    assert at_or_below("electronic", PARENTS) == {"electronic", "techno", "minimal techno", "house"}
+    assert at_or_below("techno", PARENTS) == {"techno", "minimal techno"}
+    assert at_or_below("jungle", PARENTS) == {"jungle"}
+    assert at_or_below("no such", PARENTS) == {"no such"}
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        ("techno", "techno", True),
+        ("minimal techno", "electronic", True),
+        ("electronic", "minimal techno", True),
+        ("techno", "house", False),
+        ("jazz", "electronic", False),
+        ("jazz", "jazz", True),
+    ],
+)
+def test_related_is_above_or_below(a: str, b: str, expected: bool) -> None:
+    assert related(a, b, PARENTS) is expected
+
+
+trees = st.lists(st.integers(0, 9), min_size=9, max_size=9).map(
+    lambda above: {f"g{n}": f"g{min(n - 1, parent)}" for n, parent in enumerate(above, start=1) if parent != n}
+)
+"""Parents of g1 to g9, each of a smaller number: no circles."""
+tree_votes = st.lists(
+    st.builds(Vote, st.integers(0, 9).map("g{}".format), st.just("csv"), st.integers(1, 8).map(lambda n: n / 8)),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(tree_votes, trees)
+@examples(deadline=None, max_examples=80)
+def test_a_coarse_label_is_a_distribution_over_topmost_genres(given_votes: list[Vote], parents: dict[str, str]) -> None:
+    label = resolve(given_votes)
+    assert label is not None
+    result = coarse(label, parents)
+    shares = [share for _, share in result.weights]
+    assert sum(shares) == pytest.approx(1)
+    assert shares == sorted(shares, reverse=True)
+    assert {genre for genre, _ in result.weights} == {topmost(genre, parents) for genre, _ in label.weights}
+    assert not {genre for genre, _ in result.weights} & set(parents)
+    assert coarse(result, parents) == result
+
+
+@given(trees, st.integers(0, 9).map("g{}".format), st.integers(0, 9).map("g{}".format))
+@examples(deadline=None, max_examples=80)
+def test_related_and_at_or_below_agree(parents: dict[str, str], a: str, b: str) -> None:
+    assert related(a, b, parents) == (a in at_or_below(b, parents) or b in at_or_below(a, parents))
+    assert related(a, b, parents) == related(b, a, parents)
+    assert a in at_or_below(topmost(a, parents), parents)

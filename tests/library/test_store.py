@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as examples
-from hypothesis import strategies as st
 
 from core.database import Database
 from core.errors import LibraryError
+from core.library.edits import latest_edit, undo
+from core.library.genres import Genres
+from core.library.playlists import Playlists
 from core.library.store import FoundFile, Library
 from core.music import Vote
+from tests.lists import contents, listed, playlist, undo_latest
 
 RECIPE = "a fingerprint"
 PLAYLIST = ("folder", "/music", "music")
@@ -81,7 +82,8 @@ def test_an_empty_library_answers_everything(library: Library) -> None:
     assert library.names() == []
     assert library.without_spectrogram(RECIPE) == []
     assert library.mean_spectra(RECIPE) == {}
-    assert latest_edit(library._database) is None
+    assert library.labels_of([]) == []
+    assert library.not_looked_up() == []
     assert set(library.counts(RECIPE).values()) == {0}
 
 
@@ -139,7 +141,7 @@ def test_of_one_batch_all_or_none_are_taken_in(library: Library) -> None:
 
 
 def _fail_on(vote: Vote):
-    def add_vote(db: object, track_id: int, given: Vote, edit_id: int | None = None) -> None:
+    def add_vote(db: object, names: object, track_id: int, given: Vote) -> None:
         if given == vote:
             raise RuntimeError
 
@@ -157,7 +159,8 @@ def test_counts(three: Library) -> None:
     add(three, found(4, artist="", votes=()), found(5, votes=(Vote("pop", "tag"),)))
     made(three, [1, 2])
     three.spectrogram_failed(three.without_spectrogram(RECIPE)[0], RECIPE, missing=False, reason="broken", job_id=None)
-    expected = {"tracks": 5, "labelled": 4, "genres": 2, "artists": 2, "ready": 2, "failed": 1}
+    expected = {"tracks": 5, "playlists": 0, "with_sound": 5, "labelled": 4, "genres": 2, "artists": 2}
+    expected |= {"ready": 2, "failed": 1}
     assert three.counts(RECIPE) == expected
     assert three.counts("another recipe") == {**expected, "ready": 0, "failed": 0}
 
@@ -247,15 +250,16 @@ def test_mean_spectra_are_means_over_the_songs_of_a_genre(library: Library) -> N
     }
 
 
-# -- labelling by hand -------------------------------------------------------------------------------------------------
+# -- what a person decides ---------------------------------------------------------------------------------------------
 
 
-def test_a_hand_label_replaces_what_others_said(three: Library) -> None:
-    edit = three.label_by_hand([1, 2], {"jazz": 1.0}, who="me")
+def test_a_hand_label_replaces_what_others_said(three: Library, database: Database) -> None:
+    three.label_by_hand([1, 2], {"jazz": 1.0}, who="me")
+    edit = latest_edit(database)
+    assert edit is not None
     assert edit.description == "jazz for 2 tracks"
     assert labels(three) == {1: {"jazz": 1.0}, 2: {"jazz": 1.0}, 3: {"rock": 1.0}}
     assert Vote("jazz", "hand", 1.0, "me") in three.tracks(RECIPE)[0].votes
-    assert three.latest_edit() == edit
     assert three.genres() == ["jazz", "rock"]
 
 
@@ -267,89 +271,65 @@ def test_a_later_hand_label_replaces_an_earlier_one(three: Library) -> None:
 
 def test_the_same_hand_label_may_be_given_again(three: Library) -> None:
     three.label_by_hand([1], {"jazz": 1.0}, who="me")
-    three.label_by_hand([1], {"jazz": 1.0}, who="me")
+    three.label_by_hand([1, 1], {"jazz": 1.0}, who="me")
     assert labels(three)[1] == {"jazz": 1.0}
 
 
-def test_edits_are_undone_one_by_one_latest_first(three: Library) -> None:
+def test_a_hand_label_by_an_alias_is_of_the_genre_it_stands_for(three: Library) -> None:
+    three.label_by_hand([1], {"dnb": 1.0}, who="me")
+    assert labels(three)[1] == {"drum and bass": 1.0}
+
+
+def test_edits_are_undone_one_by_one_latest_first(three: Library, database: Database) -> None:
     states, edits = [labels(three)], []
     for tracks, genres in [([1, 2], {"jazz": 1.0}), ([2, 3], {"pop": 1.0}), ([1, 2, 3], {"folk": 2.0, "jazz": 2.0})]:
-        edits.append(three.label_by_hand(tracks, genres, who="me"))
+        three.label_by_hand(tracks, genres, who="me")
+        edits.append(latest_edit(database))
         states.append(labels(three))
     with pytest.raises(LibraryError, match="Only the latest"):
-        three.undo(edits[0].id)
+        undo(database, edits[0].id)
     for edit, before in zip(reversed(edits), reversed(states[:-1]), strict=True):
-        assert three.latest_edit() == edit
-        three.undo(edit.id)
+        assert latest_edit(database) == edit
+        undo(database, edit.id)
         assert labels(three) == before
-    assert three.latest_edit() is None
+    assert latest_edit(database) is None
     assert three.genres() == ["rock"]
 
 
-def test_an_edit_is_undone_once(three: Library) -> None:
-    edit = three.label_by_hand([1], {"jazz": 1.0}, who="me")
-    three.undo(edit.id)
-    for wrong in (edit.id, 99):
-        with pytest.raises(LibraryError, match="Only the latest"):
-            three.undo(wrong)
-    assert labels(three)[1] == {"rock": 1.0}
-
-
-def test_labels_can_be_given_after_an_undo(three: Library) -> None:
-    first = three.label_by_hand([1], {"jazz": 1.0}, who="me")
-    three.undo(three.label_by_hand([1], {"pop": 1.0}, who="me").id)
-    third = three.label_by_hand([1], {"folk": 1.0}, who="me")
+def test_labels_can_be_given_after_an_undo(three: Library, database: Database) -> None:
+    three.label_by_hand([1], {"jazz": 1.0}, who="me")
+    three.label_by_hand([1], {"pop": 1.0}, who="me")
+    undo_latest(database)
+    three.label_by_hand([1], {"folk": 1.0}, who="me")
     assert labels(three)[1] == {"folk": 1.0}
-    three.undo(third.id)
+    undo_latest(database)
     assert labels(three)[1] == {"jazz": 1.0}
-    three.undo(first.id)
+    undo_latest(database)
     assert labels(three)[1] == {"rock": 1.0}
-
-
-steps = st.lists(
-    st.one_of(
-        st.tuples(st.lists(st.integers(1, 3), min_size=1, unique=True), st.sampled_from(["jazz", "pop", "rock"])),
-        st.none(),
-    ),
-    max_size=8,
-)
-
-
-@given(steps)
-@examples(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_undo_leads_back_to_where_an_edit_began(tmp_path_factory: pytest.TempPathFactory, steps: list) -> None:
-    library = Library(Database(tmp_path_factory.mktemp("undo") / "library.db"))
-    add(library, found(1), found(2), found(3))
-    before: list[dict[int, dict[str, float]]] = []
-    for step in steps:
-        if step:
-            before.append(labels(library))
-            library.label_by_hand(step[0], {step[1]: 1.0}, who="me")
-        elif before:
-            edit = library.latest_edit()
-            assert edit is not None
-            library.undo(edit.id)
-            assert labels(library) == before.pop()
-    assert (library.latest_edit() is None) == (not before)
 
 
 @pytest.mark.parametrize(
-    ("tracks", "genres"),
+    ("tracks", "genres", "sentence"),
     [
-        ([], {"jazz": 1.0}),
-        ([1], {}),
-        ([1], {"": 1.0}),
-        ([1], {" \n": 1.0}),
-        ([1], {"jazz": 0.0}),
-        ([1], {"jazz": -1.0}),
-        ([1], {"jazz": float("nan")}),
+        ([], {"jazz": 1.0}, "at least one track and one genre"),
+        ([1], {}, "at least one track and one genre"),
+        ([1], {"": 1.0}, "needs a name"),
+        ([1], {" \n": 1.0}, "needs a name"),
+        ([1], {"jazz": 0.0}, "weight of jazz"),
+        ([1], {"jazz": -1.0}, "weight of jazz"),
+        ([1], {"jazz": float("nan")}, "weight of jazz"),
+        ([1], {"jazz": float("inf")}, "weight of jazz"),
+        ([1, 2, 3, 999_999], {"jazz": 1.0}, "not in the library any more"),
     ],
 )
-def test_an_empty_label_is_refused(three: Library, tracks: list[int], genres: dict[str, float]) -> None:
-    with pytest.raises(LibraryError, match="at least one track and one genre"):
+def test_a_label_that_says_nothing_is_refused_whole(
+    three: Library, database: Database, tracks: list[int], genres: dict[str, float], sentence: str
+) -> None:
+    before = contents(database)
+    with pytest.raises(LibraryError, match=sentence):
         three.label_by_hand(tracks, genres, who="me")
-    assert three.latest_edit() is None
-    assert labels(three)[1] == {"rock": 1.0}
+    assert latest_edit(database) is None
+    assert contents(database) == before
 
 
 def test_a_genre_typed_by_hand_is_cleaned(three: Library) -> None:
@@ -363,10 +343,110 @@ def test_hand_labels_survive_another_import(three: Library) -> None:
     assert labels(three)[1] == {"jazz": 1.0}
 
 
-def test_a_hand_vote_on_a_track_that_is_gone_is_refused_whole(three: Library) -> None:
-    ids = [row.id for row in three.tracks(RECIPE)]
+def test_songs_set_aside_are_not_learned_from(three: Library, database: Database) -> None:
+    made(three, [1, 2, 3])
+    for aside in ([1, 3], [2], []):
+        three.set_aside(aside)
+        assert [row.id for row in three.tracks(RECIPE) if row.set_aside] == aside
+        assert {song.track_id for song in three.songs(RECIPE)} == {1, 2, 3} - set(aside)
+    undo_latest(database)
+    assert [row.set_aside for row in three.tracks(RECIPE)] == [False, True, False]
     with pytest.raises(LibraryError, match="not in the library any more"):
-        three.label_by_hand([*ids, 999_999], {"jazz": 1.0}, who="me")
-    with pytest.raises(LibraryError, match="weight"):
-        three.label_by_hand(ids, {"jazz": float("inf")}, who="me")
-    assert three.latest_edit() is None
+        three.set_aside([1, 99])
+
+
+# -- tracks of playlists -----------------------------------------------------------------------------------------------
+
+
+def test_a_track_without_sound_says_so(library: Library, database: Database) -> None:
+    isrc = "GBAYE0601498"
+    Playlists(database).take_in(playlist("one", listed(1, isrc=isrc, artists=("A", "B"))), {"techno": 1.0})
+    (row,) = library.tracks(RECIPE)
+    assert (row.state, row.reason, row.path, row.sha256, row.codec, row.sample_rate) == ("no sound", "", "", "", "", 0)
+    assert (row.artist, row.isrc, row.duration_s, row.set_aside) == ("A; B", isrc, 120.0, False)
+    assert row.votes == (Vote("techno", "playlist", 1.0, "List one"),)
+    assert library.without_spectrogram(RECIPE) == []
+    assert library.songs(RECIPE) == []
+    assert library.names() == []
+    counted = library.counts(RECIPE)
+    assert {name: counted[name] for name in ("tracks", "playlists", "with_sound", "labelled")} == {
+        "tracks": 1,
+        "playlists": 1,
+        "with_sound": 0,
+        "labelled": 1,
+    }
+
+
+def test_a_file_becomes_the_sound_of_the_track_it_certainly_is(library: Library, database: Database) -> None:
+    Playlists(database).take_in(playlist("one", listed(1), listed(2)), {"techno": 1.0})
+    song = listed(1)
+    add(library, found(1, title=song.title.upper(), artist=song.artists[0], duration_s=121.5, votes=()))
+    rows = library.tracks(RECIPE)
+    assert [(row.title, row.state) for row in rows] == [(song.title, "waiting"), (listed(2).title, "no sound")]
+    assert labels(library)[rows[0].id] == {"techno": 1.0}
+    made(library, [rows[0].id])
+    (learned,) = library.songs(RECIPE)
+    assert learned.label.top == "techno"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"duration_s": 130.0},
+        {"title": "Another"},
+        {"artist": ""},
+        {"artist": "Somebody Else"},
+        {"title": f"{listed(1).title} (Live)"},
+    ],
+)
+def test_a_file_that_only_may_be_the_track_is_another(
+    library: Library, database: Database, changes: dict[str, Any]
+) -> None:
+    Playlists(database).take_in(playlist("one", listed(1)), {"techno": 1.0})
+    told = {"title": listed(1).title, "artist": listed(1).artists[0], "duration_s": 120.0}
+    add(library, found(1, **{**told, **changes}))
+    assert [row.state for row in library.tracks(RECIPE)] == ["no sound", "waiting"]
+
+
+def test_a_track_has_one_sound(library: Library, database: Database) -> None:
+    song = listed(1)
+    Playlists(database).take_in(playlist("one", song), {"techno": 1.0})
+    told = {"title": song.title, "artist": song.artists[0], "duration_s": song.duration_s}
+    add(library, found(1, **told), found(2, **told))
+    assert [row.sha256 for row in library.tracks(RECIPE)] == [found(1).sha256, found(2).sha256]
+
+
+def test_a_listed_track_finds_a_song_that_has_sound(library: Library, database: Database) -> None:
+    song = listed(1)
+    add(library, found(1, title=song.title, artist=song.artists[0], duration_s=song.duration_s))
+    taken = Playlists(database).take_in(playlist("one", song), {"techno": 3.0})
+    assert taken.new == 0
+    assert labels(library) == {1: {"techno": 0.75, "rock": 0.25}}
+    assert library.labels_of([song, listed(2)]) == [library.tracks(RECIPE)[0].label]
+
+
+def test_where_a_track_can_be_heard(library: Library, database: Database) -> None:
+    here, there = listed(1, url="https://b.example/1"), listed(1, url="https://a.example/1")
+    Playlists(database).take_in(playlist("one", here, there))
+    assert library.urls(1) == ["https://a.example/1", "https://b.example/1"]
+    assert library.urls(99) == []
+
+
+def test_genres_come_in_the_order_of_the_vocabulary(library: Library, database: Database) -> None:
+    Playlists(database).take_in(playlist("one", listed(1)), {"jazz": 1.0, "Ambient": 1.0, "techno": 1.0})
+    assert library.genres() == ["Ambient", "jazz", "techno"]  # "electronic", above two of them, has no vote
+    Genres(database).order(["techno", "electronic"])
+    assert library.genres() == ["techno", "Ambient", "jazz"]
+
+
+def test_a_genre_service_is_asked_once_about_a_track(library: Library, database: Database) -> None:
+    Playlists(database).take_in(playlist("one", listed(1, isrc="GBAYE0601498", album="Album"), listed(2)))
+    asked = library.not_looked_up()
+    assert [track for _, track in asked] == [listed(1, isrc="GBAYE0601498", album="Album"), listed(2)]
+    votes = [Vote("trip hop", "musicbrainz", 0.75, "recording"), Vote("dnb", "musicbrainz", 0.25, "recording")]
+    library.looked_up(asked[0][0], votes, "{}")
+    library.looked_up(asked[1][0], [], "null")
+    assert library.not_looked_up() == []
+    assert labels(library) == {1: {"trip hop": 0.75, "drum and bass": 0.25}, 2: {}}
+    library.looked_up(asked[0][0], votes, "{}")
+    assert labels(library)[1] == {"trip hop": 0.75, "drum and bass": 0.25}
