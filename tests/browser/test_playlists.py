@@ -215,6 +215,15 @@ def test_files_are_dropped_mapped_in_the_table_and_brought_up_to_date(
     expect(page.get_by_text("Taken back: read evening again")).to_be_visible()
     assert playlists.all()[0].tracks == 30
 
+    page.goto(f"{server.url}/genres")
+    page.get_by_role("radio", name="Charts").click()
+    cell = page.locator("path[aria-label='other: deep house; one: drum and bass; songs: 30']")
+    expect(cell).to_be_visible()
+    settle(page)
+    cell.click(force=True)
+    expect(page.get_by_text("drum and bass and deep house")).to_be_visible()
+    expect(page.get_by_test_id("stDataFrame")).to_have_count(1)
+
 
 def exportify(folder: Path, name: str, numbers: range) -> Path:
     """A file as Exportify writes it."""
