@@ -2,9 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
+
+ListKind = Literal["csv", "m3u", "xspf", "text"]
+LISTS: tuple[ListKind, ...] = get_args(ListKind)
+"""Sources of playlists that are files or lines: one may come from several places, or from none that lasts."""
 
 FloatArray = npt.NDArray[np.float32]
 CodeArray = npt.NDArray[np.uint8]

@@ -13,6 +13,7 @@ from core.files import fingerprint
 from core.jobs import kinds
 from core.library import mapping
 from core.library.playlists import Comparison, PlaylistRow, Reading, parse_weights
+from core.music import LISTS
 
 REASONS = {"title": "title", "purity": "same genre so far", "artists": "different artists", "size": "size"}
 
@@ -300,7 +301,7 @@ def _track_table(reading: Reading) -> pd.DataFrame:
 
 def _can_be_read(row: PlaylistRow) -> bool:
     """A list that was dropped into the browser has no address to read it from again; drop it again."""
-    return row.source not in ("csv", "m3u", "xspf", "text") or Path(row.reference).is_absolute()
+    return row.source not in LISTS or Path(row.reference).is_absolute()
 
 
 adding.come_back_from_spotify()

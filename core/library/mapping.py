@@ -8,9 +8,10 @@ import csv
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from core.database import Database
 from core.errors import LibraryError
@@ -57,6 +58,16 @@ class GenreMapping(BaseModel):
     """A whole file."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @field_validator("genres", mode="before")
+    @classmethod
+    def _nothing_told(cls, genres: Any) -> Any:
+        """`techno:` with nothing after it is a genre of which nothing is told."""
+        return (
+            {name: {} if told is None else told for name, told in genres.items()}
+            if isinstance(genres, dict)
+            else genres
+        )
 
     genres: dict[str, GenreEntry] = {}
     playlists: list[PlaylistEntry] = []

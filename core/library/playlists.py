@@ -13,7 +13,7 @@ from core.errors import LibraryError
 from core.library import catalogue
 from core.library.edits import editing, free_id
 from core.library.genres import Names, checked_weights
-from core.music import ListedTrack, Playlist
+from core.music import LISTS, ListedTrack, Playlist
 
 MAX_TITLE = 300
 
@@ -411,7 +411,9 @@ def _take_in(
 
 
 def _as_known(db: sqlite3.Connection, playlist: Playlist, track_ids: set[int]) -> Playlist:
-    """`playlist`, under the reference of one with the same source, title and tracks: the same file from elsewhere."""
+    """`playlist`; a list under the reference of one with the same title and tracks: the same file from elsewhere."""
+    if playlist.source not in LISTS:
+        return playlist
     for row in db.execute(
         "SELECT id, reference FROM playlists WHERE source = ? AND title = ? AND reference <> ? AND NOT EXISTS "
         "(SELECT 1 FROM playlists AS exact WHERE exact.source = playlists.source AND exact.reference = ?)",

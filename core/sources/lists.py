@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 from xml.etree.ElementTree import Element, ParseError
@@ -16,26 +15,24 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml.ElementTree import fromstring
 
 from core.errors import SourceError
-from core.music import ListedTrack, Playlist, PlaylistHit
+from core.music import ListedTrack, ListKind, Playlist, PlaylistHit
 from core.sources import cleaning, tables
 from core.sources.contract import Progress, no_progress
 from core.sources.tables import guess_columns, preview_table
 
-__all__ = ["FileSource", "Kind", "guess_columns", "looks_like", "preview_table", "read_list", "read_text"]
-
-Kind = Literal["csv", "m3u", "xspf", "text"]
+__all__ = ["FileSource", "guess_columns", "looks_like", "preview_table", "read_list", "read_text"]
 
 MAX_BYTES = 50_000_000
 MAX_TRACKS = tables.MAX_ROWS
 MAX_LINE = 4000
 """Characters of a line that are read; longer ones are no list."""
-ENDINGS: dict[Kind, tuple[str, ...]] = {
+ENDINGS: dict[ListKind, tuple[str, ...]] = {
     "csv": (".csv", ".tsv"),
     "m3u": (".m3u", ".m3u8"),
     "xspf": (".xspf",),
     "text": (".txt",),
 }
-TITLES: dict[Kind, str] = {
+TITLES: dict[ListKind, str] = {
     "csv": "CSV table",
     "m3u": "M3U playlist",
     "xspf": "XSPF playlist",
@@ -61,11 +58,11 @@ def read_list(
     tracks are counted in `skipped`; rows that stand twice are kept twice. Raises `SourceError` if the file is too
     large, damaged, or of another kind.
     """
-    kind: Kind = "csv" if columns else looks_like(file_name, data)
+    kind: ListKind = "csv" if columns else looks_like(file_name, data)
     return _read(kind, file_name, data, columns, reference or cleaning.name(file_name) or "Playlist")
 
 
-def looks_like(file_name: str, data: bytes) -> Kind:
+def looks_like(file_name: str, data: bytes) -> ListKind:
     """The kind of a list: by the ending of its name, by its content where that says otherwise or nothing."""
     start = (cleaning.text_of(data[:20_000]) or "").lstrip()
     if start.upper().startswith("#EXTM3U"):
@@ -94,10 +91,10 @@ class FileSource:
 
     searches = False
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: ListKind) -> None:
         self.name: str = kind
         self.title = TITLES[kind]
-        self._kind: Kind = kind
+        self._kind: ListKind = kind
 
     def recognise(self, text: str) -> str | None:
         """The absolute path, if `text` is a path or `file://` address of a file that is there, of this kind."""
@@ -148,7 +145,7 @@ class _Found:
         self.skipped[reason] = self.skipped.get(reason, 0) + 1
 
 
-def _read(kind: Kind, file_name: str, data: bytes, columns: Mapping[str, str] | None, reference: str) -> Playlist:
+def _read(kind: ListKind, file_name: str, data: bytes, columns: Mapping[str, str] | None, reference: str) -> Playlist:
     _check_size(data)
     if kind == "xspf":
         found = _tracks_of_xspf(data)
@@ -161,7 +158,7 @@ def _read(kind: Kind, file_name: str, data: bytes, columns: Mapping[str, str] | 
     return _playlist(kind, reference, found.title or cleaning.title_of_file(file_name), found)
 
 
-def _playlist(kind: Kind, reference: str, title: str, found: _Found) -> Playlist:
+def _playlist(kind: ListKind, reference: str, title: str, found: _Found) -> Playlist:
     return Playlist(kind, reference, title, tuple(found.tracks), skipped=found.skipped, n_listed=len(found.tracks))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from core.errors import SourceError
+from core.music import LISTS
 from core.settings import Settings
 from core.sources import cleaning
 from core.sources.contract import PlaylistSource
@@ -15,7 +16,7 @@ from core.sources.spotify import SpotifySource
 def sources(settings: Settings) -> dict[str, PlaylistSource]:
     """Every source, those of the web before those of files. Nothing is asked or opened yet."""
     sites: list[PlaylistSource] = [SiteSource(site, settings) for site in SITES]
-    files: list[PlaylistSource] = [FileSource(kind) for kind in ("csv", "m3u", "xspf", "text")]
+    files: list[PlaylistSource] = [FileSource(kind) for kind in LISTS]
     youtube, *others = sites
     all_of_them = [SpotifySource(settings), youtube, DeezerSource(settings), *others, *files]
     return {source.name: source for source in all_of_them}
@@ -29,7 +30,7 @@ def recognise(text: str, sources: Mapping[str, PlaylistSource]) -> tuple[str, st
     for name, source in sources.items():
         if reference := source.recognise(text):
             return name, reference
-    titles = ", ".join(source.title for source in sources.values() if source.name not in ("csv", "m3u", "xspf", "text"))
+    titles = ", ".join(source.title for source in sources.values() if source.name not in LISTS)
     raise SourceError(
         f"“{cleaning.name(text)[:100]}” is no playlist that is known here. What is understood: the address of a playlist "
         f"of {titles}, or the path of a CSV, M3U, XSPF or text file that is there. Short links must be opened in a "

@@ -365,3 +365,10 @@ def test_a_file_of_an_editor_that_marks_utf_8_is_read(tmp_path: Path, full: Data
     path = tmp_path / "mapping.yaml"
     path.write_text(as_yaml(current(full)), encoding="utf-8-sig")
     assert parse(path.name, path.read_bytes()) == current(full)
+
+
+def test_a_genre_of_which_nothing_is_told() -> None:
+    assert parse("a.yaml", b"genres:\n  techno:\n  house: {parent: electronic}\n").genres == {
+        "techno": GenreEntry(),
+        "house": GenreEntry(parent="electronic"),
+    }
