@@ -1,6 +1,6 @@
 """What pages share on the screen: header, empty state, errors told, a job's panel, a song's player."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -68,6 +68,15 @@ def label_form(track_ids: Sequence[int], *, key: str = "edit") -> None:
             with told_errors():
                 state.library().label_by_hand(track_ids, dict.fromkeys(genres, 1.0), who="you")
                 st.rerun()
+
+
+def do(action: Callable[[], object], told: str = "") -> None:
+    """An edit, then the page anew; a refusal is told instead."""
+    with told_errors():
+        action()
+        if told:
+            state.tell(told)
+        st.rerun()
 
 
 def undo_button() -> None:

@@ -7,15 +7,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import adding, state, ui
+from app import adding, finding, state, ui
 from core.errors import GenrescopeError
 from core.files import fingerprint
-from core.jobs import kinds
 from core.library import mapping
 from core.library.playlists import Comparison, PlaylistRow, Reading, parse_weights
 from core.music import LISTS
-
-REASONS = {"title": "title", "purity": "same genre so far", "artists": "different artists", "size": "size"}
 
 
 def waiting_section(waiting: list[tuple[Reading, Comparison]]) -> None:
@@ -47,7 +44,7 @@ def waiting_section(waiting: list[tuple[Reading, Comparison]]) -> None:
             "in your library": st.column_config.TextColumn(help="Tracks that you have already, by their genres."),
         },
         height=min(38 + 35 * len(waiting), 560),
-        key=f"waiting-{'-'.join(str(reading.id) for reading, _ in waiting)[:200]}",
+        key=f"waiting-{fingerprint([reading.id for reading, _ in waiting])}",
     )
     for reading, compared in waiting:
         if compared.taken_in and (compared.added or compared.removed):
@@ -60,7 +57,7 @@ def waiting_section(waiting: list[tuple[Reading, Comparison]]) -> None:
         f"Take in {len(taken):,}", type="primary", icon=":material/library_add:", disabled=not taken, width="stretch"
     ):
         with ui.told_errors():
-            weights = [parse_weights(entries) for entries in edited["genres"]]
+            weights = [parse_weights(entries or []) for entries in edited["genres"]]
             bar = st.progress(0.0, "Taking in …")
             new = 0
             for number, ((reading, _), genres, take) in enumerate(zip(waiting, weights, edited["take"], strict=True)):
@@ -144,96 +141,6 @@ def mapping_section(rows: list[PlaylistRow]) -> None:
         ui.undo_button()
 
 
-def search_section() -> None:
-    """Look for playlists of a genre, and judge what is found."""
-    genres = [genre.name for genre in state.vocabulary() if genre.has_votes or genre.playlists]
-    chosen = st.multiselect(
-        "Genres to search playlists for",
-        [genre.name for genre in state.vocabulary()],
-        accept_new_options=True,
-        placeholder="all of them" if genres else "type a genre",
-        help="YouTube and Deezer are asked, and Spotify where you have an account.",
-    )
-    wanted = chosen or genres
-    if st.button("Search", type="primary", icon=":material/search:", disabled=not wanted):
-        state.begin(kinds.submit_search(state.queue(), wanted))
-        st.rerun()
-    job = state.queue().latest("search")
-    ui.job_panel(job)
-    found = state.waiting(searched=True)
-    by_genre: dict[str, list[tuple[Reading, Comparison]]] = {}
-    for reading, compared in found:
-        by_genre.setdefault(reading.genre or "", []).append((reading, compared))
-    for genre, entries in by_genre.items():
-        with st.expander(f"**{ui.plain(genre)}**: {len(entries)} found", expanded=len(by_genre) == 1):
-            found_playlists(genre, entries)
-    rejected = state.playlists().readings(state="rejected", searched=True)
-    if rejected:
-        with st.expander(f"{len(rejected):,} rejected; they are not shown again"):
-            for reading in rejected:
-                left, right = st.columns([4, 1], vertical_alignment="center")
-                left.markdown(f"{ui.plain(reading.playlist.title)} for {ui.plain(reading.genre or '')}")
-                right.button(
-                    "Show again",
-                    key=f"again-{reading.id}",
-                    on_click=state.playlists().judge,
-                    args=([reading.id],),
-                    kwargs={"rejected": False},
-                )
-
-
-def found_playlists(genre: str, entries: list[tuple[Reading, Comparison]]) -> None:
-    """Playlists found for one genre, best first, each with what its score is made of."""
-    for reading, compared in entries:
-        playlist = reading.playlist
-        with st.container(border=True):
-            left, accept, reject = st.columns([6, 1, 1], vertical_alignment="center")
-            n = playlist.n_listed if playlist.n_listed is not None else compared.tracks
-            left.markdown(
-                f"**{ui.plain(playlist.title)}** · {n:,} tracks · {ui.plain(playlist.owner or playlist.source)} "
-                f"· score {reading.score:.0%}"
-            )
-            left.caption(
-                " · ".join(f"{REASONS.get(reason, reason)} {value:.0%}" for reason, value in reading.reasons.items())
-                + (
-                    f" · {compared.tracks - compared.new:,} of {compared.tracks:,} looked at are yours already"
-                    if compared.tracks
-                    else ""
-                )
-            )
-            if reading.error:
-                left.warning(ui.plain(reading.error), icon=":material/lock:")
-            elif left.toggle("Tracks", key=f"tracks-{reading.id}"):
-                left.dataframe(_track_table(reading), hide_index=True, height=240)
-            accept.button(
-                "Accept",
-                icon=":material/check:",
-                key=f"accept-{reading.id}",
-                on_click=accept_found,
-                args=(reading, genre),
-                disabled=bool(reading.error),
-                width="stretch",
-            )
-            reject.button(
-                "Reject",
-                icon=":material/close:",
-                key=f"reject-{reading.id}",
-                on_click=state.playlists().judge,
-                args=([reading.id],),
-                kwargs={"rejected": True},
-                width="stretch",
-            )
-
-
-def accept_found(reading: Reading, genre: str) -> None:
-    """Read a found playlist whole, for its genre: a search has only looked at its beginning."""
-    ref = reading.playlist.source, reading.playlist.reference
-    row = state.playlists().find(*ref)
-    genres = (row.genres if row else {}) | {genre: 1.0}
-    state.begin(kinds.submit_read(state.queue(), [ref], take_in=True, genres=genres))
-    state.playlists().settle(reading.id)
-
-
 def share_section() -> None:
     """The mapping as a file, out and in."""
     found = mapping.current(state.database())
@@ -292,13 +199,6 @@ def _differences(compared: Comparison) -> None:
     right.dataframe(pd.DataFrame({"removed": compared.removed}), hide_index=True, height=200)
 
 
-def _track_table(reading: Reading) -> pd.DataFrame:
-    tracks = reading.playlist.tracks
-    return pd.DataFrame(
-        {"artist": [", ".join(track.artists) for track in tracks], "title": [track.title for track in tracks]}
-    )
-
-
 def _can_be_read(row: PlaylistRow) -> bool:
     """A list that was dropped into the browser has no address to read it from again; drop it again."""
     return row.source not in LISTS or Path(row.reference).is_absolute()
@@ -325,6 +225,6 @@ else:
     ui.undo_button()
 if rows or state.vocabulary():
     with st.expander("**Find more playlists**", icon=":material/search:", key=state.SEARCH_OPEN):
-        search_section()
+        finding.section()
     with st.expander("**Keep and share what stands for what**", icon=":material/share:", key=state.SHARE_OPEN):
         share_section()
