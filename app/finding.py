@@ -26,10 +26,12 @@ def section() -> None:
         st.rerun()
     job = state.queue().latest("search")
     ui.job_panel(job)
-    found = state.waiting(searched=True)
+    stands_for = {(row.source, row.reference): row.genres for row in state.playlist_rows()}
     by_genre: dict[str, list[tuple[Reading, Comparison]]] = {}
-    for reading, compared in found:
-        by_genre.setdefault(reading.genre or "", []).append((reading, compared))
+    for reading, compared in state.waiting(searched=True):
+        genre, playlist = reading.genre or "", reading.playlist
+        if genre not in stands_for.get((playlist.source, playlist.reference), ()):  # else it was accepted
+            by_genre.setdefault(genre, []).append((reading, compared))
     for genre, entries in by_genre.items():
         with st.expander(f"**{ui.plain(genre)}**: {len(entries)} found", expanded=len(by_genre) == 1):
             found_playlists(genre, entries)
@@ -71,6 +73,9 @@ def found_playlists(genre: str, entries: list[tuple[Reading, Comparison]]) -> No
                 left.warning(ui.plain(reading.error), icon=":material/lock:")
             elif left.toggle("Tracks", key=f"tracks-{reading.id}"):
                 left.dataframe(_track_table(reading), hide_index=True, height=240)
+            if is_being_read(reading):
+                accept.markdown("Being read …")
+                continue
             accept.button(
                 "Accept",
                 icon=":material/check:",
@@ -92,12 +97,22 @@ def found_playlists(genre: str, entries: list[tuple[Reading, Comparison]]) -> No
 
 
 def accept_found(reading: Reading, genre: str) -> None:
-    """Read a found playlist whole, for its genre: a search has only looked at its beginning."""
+    """Read a found playlist whole, for its genre: a search has only looked at its beginning.
+
+    It is listed until it has been read, so that it is not lost if that fails.
+    """
     ref = reading.playlist.source, reading.playlist.reference
     row = state.playlists().find(*ref)
     genres = (row.genres if row else {}) | {genre: 1.0}
-    state.begin(kinds.submit_read(state.queue(), [ref], take_in=True, genres=genres))
-    state.playlists().settle(reading.id)
+    job = kinds.submit_read(state.queue(), [ref], take_in=True, genres=genres)
+    state.begin(job)
+    state.put(state.ACCEPTED, {**state.get(state.ACCEPTED, {}), reading.id: job.id})
+
+
+def is_being_read(reading: Reading) -> bool:
+    """Whether a found playlist was accepted, and the job that reads it has not ended."""
+    job_id = state.get(state.ACCEPTED, {}).get(reading.id)
+    return job_id is not None and state.queue().get(job_id).unfinished
 
 
 def _track_table(reading: Reading) -> pd.DataFrame:

@@ -267,7 +267,8 @@ class Playlists:
         if reading.error:
             raise LibraryError(f"{reading.playlist.title} cannot be taken in: {reading.error}")
         taken = self.take_in(reading.playlist, genres)
-        self.settle(reading.id)
+        with self._database.write() as db:
+            _forget(db, [reading.id])
         return taken
 
     def map_unread(self, source: str, reference: str, genres: Mapping[str, float]) -> None:
@@ -282,11 +283,6 @@ class Playlists:
         ids = list(reading_ids)
         with editing(self._database, f"discarded {len(ids)} playlist{'s' * (len(ids) != 1)}") as db:
             _forget(db, ids)
-
-    def settle(self, reading_id: int) -> None:
-        """What was read is no longer needed: it was taken in, or will be read again."""
-        with self._database.write() as db:
-            _forget(db, [reading_id])
 
     def judge(self, reading_ids: Iterable[int], *, rejected: bool) -> None:
         """Reject what a search found, for good; or take that back."""

@@ -20,7 +20,7 @@ from core.library.genres import Genres
 from core.library.playlists import Playlists
 from core.library.starters import starters
 from core.library.store import Library
-from core.music import ListedTrack
+from core.music import ListedTrack, Playlist
 from core.settings import Settings
 from tests.lists import listed, playlist
 
@@ -382,7 +382,16 @@ def test_what_a_search_found_is_accepted_or_rejected(database: Database, queue: 
     job = queue.latest("read")
     assert job and job.unfinished
     assert job.parameters == {"refs": [["spotify", "good"]], "take_in": True, "genres": {GENRE: 1.0}}
-    assert "good" not in [one.playlist.reference for one in Playlists(database).readings()]
+    assert "Being read …" in [one.value for one in shown.markdown]
+    assert sum(one.label == "Accept" for one in shown.button) == len(accept) - 1, "it cannot be accepted twice"
+    queue.request_stop(job.id)
+    run(shown)
+    assert "Being read …" not in [one.value for one in shown.markdown], "nothing is lost where reading it failed"
+    Playlists(database).take_in(Playlist("spotify", "good", "Good", ()), {GENRE: 1.0})
+    run(shown)
+    assert [one.disabled for one in shown.button if one.label == "Accept"] == [True], (
+        "what stands for it is not offered"
+    )
 
 
 def test_links_are_read_by_a_job_each_once(home: Settings, queue: Queue) -> None:
