@@ -113,7 +113,7 @@ def confirm_columns(
 
 def paste_songs() -> None:
     """Songs as text, one a line."""
-    with st.form("songs", border=False, clear_on_submit=True):
+    with st.form(f"songs-{state.get(state.DROPPED, 0)}", border=False):  # emptied when read, kept when refused
         title = st.text_input("Name of the list", placeholder="Warehouse nights")
         text = st.text_area("Songs, one a line", placeholder="Artist - Title\nArtist - Title")
         if st.form_submit_button("Read", type="primary", icon=":material/playlist_add:"):
@@ -122,6 +122,7 @@ def paste_songs() -> None:
                 if not playlist.tracks:
                     raise SourceError("There is no line such as `Artist - Title` in it.")
                 state.playlists().keep_reading(playlist)
+                state.put(state.DROPPED, state.get(state.DROPPED, 0) + 1)
                 st.rerun()
 
 
@@ -142,22 +143,27 @@ def tick_starters() -> None:
                 "read": [ui.day(read_at.get((starter.source, starter.reference))) for starter in found],
             }
         )
-        ticked = st.dataframe(
-            table,
-            hide_index=True,
-            on_select="rerun",
-            selection_mode="multi-row",
-            column_config={"at Spotify": st.column_config.LinkColumn(display_text="open")},
-            key="starters",
-        )
-        rows = ticked["selection"]["rows"]
-        if st.button(
-            f"Read {len(rows)} ticked" if rows else "Read ticked",
-            type="primary",
-            icon=":material/playlist_add:",
-            disabled=not rows,
-        ):
-            read([(found[i].source, found[i].reference) for i in rows])
+        read_ticked("starters", table, [(starter.source, starter.reference) for starter in found])
+
+
+def read_ticked(key: str, table: pd.DataFrame, playlists: Sequence[tuple[str, str]]) -> None:
+    """A table of playlists, (source, reference) each, and a button that reads the ticked ones."""
+    ticked = st.dataframe(
+        table,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="multi-row",
+        column_config={"at Spotify": st.column_config.LinkColumn(display_text="open")},
+        key=key,
+    )
+    rows = ticked["selection"]["rows"]
+    if st.button(
+        f"Read {len(rows)} ticked" if rows else "Read ticked",
+        type="primary",
+        icon=":material/playlist_add:",
+        disabled=not rows,
+    ):
+        read([playlists[i] for i in rows])
 
 
 def own_spotify() -> None:
@@ -185,15 +191,7 @@ def own_spotify() -> None:
                 "tracks": [hit.n_tracks for hit in own],
             }
         )
-        ticked = st.dataframe(table, hide_index=True, on_select="rerun", selection_mode="multi-row", key="own")
-        rows = ticked["selection"]["rows"]
-        if st.button(
-            f"Read {len(rows)} ticked" if rows else "Read ticked",
-            type="primary",
-            icon=":material/playlist_add:",
-            disabled=not rows,
-        ):
-            read([("spotify", own[i].reference) for i in rows])
+        read_ticked("own", table, [(hit.source, hit.reference) for hit in own])
 
 
 def come_back_from_spotify() -> None:

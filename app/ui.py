@@ -230,6 +230,7 @@ def _is_recent(job: Job) -> bool:
 def _outcome(kind: str, result: Mapping[str, Any]) -> None:
     """A finished import or preprocessing in words, with what failed."""
     failed = result.get("failed", [])
+    read = [row for row in result.get("playlists", ()) if not row["error"]]
     if kind == "import":
         known = f", {result['already_known']:,} known already" if result["already_known"] else ""
         again = f", {result['duplicates']:,} the same file again" if result["duplicates"] else ""
@@ -237,7 +238,6 @@ def _outcome(kind: str, result: Mapping[str, Any]) -> None:
     elif kind == "preprocess":
         told = f"{result['done']:,} spectrograms made in {duration_in_words(result['seconds'])}"
     elif kind == "read":
-        read = [row for row in result["playlists"] if not row["error"]]
         told = f"{counted(len(read), 'playlist')}, {counted(sum(row['tracks'] for row in read), 'track')}"
     elif kind == "search":
         told = f"{counted(result['found'], 'playlist')} found"
@@ -246,7 +246,8 @@ def _outcome(kind: str, result: Mapping[str, Any]) -> None:
     else:
         return
     failures = f", {len(failed):,} failed" if failed else ""
-    st.success(f"**{NAMES[kind]} done:** {told}{failures}.", icon=":material/check:")
+    if kind != "read" or read:  # where nothing could be read, the reasons are enough
+        st.success(f"**{NAMES[kind]} done:** {told}{failures}.", icon=":material/check:")
     if failed:
         if kind in ("read", "search"):
             for item in failed:

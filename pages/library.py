@@ -119,7 +119,10 @@ def table_section(tracks: list[TrackRow]) -> None:
             "title": [track.title for track in rows],
             "artist": [track.artist for track in rows],
             "genre": [ui.label_in_words(track.label) for track in rows],
-            "duration": [pd.Timestamp(0) + pd.Timedelta(seconds=track.duration_s or 0) for track in rows],
+            "duration": [
+                pd.NaT if track.duration_s is None else pd.Timestamp(0) + pd.Timedelta(seconds=track.duration_s)
+                for track in rows
+            ],
             "spectrogram": [track.state for track in rows],
             "note": [track.reason for track in rows],
         }

@@ -413,7 +413,7 @@ def test_a_list_of_songs_waits_under_its_name(home: Settings, database: Database
     shown.text_area[0].set_value("no song")
     click(shown, "Read")
     assert "There is no line such as" in shown.error[0].value
-    shown.text_input[0].set_value(NAME)
+    assert (shown.text_input[0].value, shown.text_area[0].value) == (NAME, "no song"), "what was refused is kept"
     shown.text_area[0].set_value("Eins - Erstes\nZwei - Zweites")
     click(shown, "Read")
     [one] = Playlists(database).readings()
