@@ -16,8 +16,8 @@ FLOORS = [
     ["core.collecting", "core.learning", "core.inference"],
     ["core.quality"],
     ["core.jobs.kinds", "core.jobs.worker", "core.doctor"],
-    ["core.cli", "core.__main__"],
-    ["app"],
+    ["core.cli"],
+    ["core.__main__", "app"],
     ["app.main", "pages"],
 ]
 """Low to high: a file belongs to the longest name here that begins its own."""
@@ -38,7 +38,8 @@ NETWORK = {
 }
 PICKLES = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 SQL_ROOMS = {"core.jobs.queue", "core.database"} | {
-    f"core.library.{room}" for room in ("store", "runs", "edits", "genres", "catalogue", "playlists", "mapping")
+    f"core.library.{room}"
+    for room in ("store", "runs", "edits", "genres", "catalogue", "playlists", "mapping", "collection")
 }
 SQL_WORDS = ("select", "insert", "update", "delete", "create", "drop", "alter", "pragma", "begin", "replace", "with")
 

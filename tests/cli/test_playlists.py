@@ -14,8 +14,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from core import cli
-from core.cli import app
+from core.cli import app, frame
 from core.database import Database
 from core.library.playlists import Playlists
 from core.library.store import Library
@@ -25,7 +24,7 @@ from tests.lists import contents, listed, playlist
 from tests.loopback import Answer, Asked, Loopback, as_json, serving
 from tests.sources.deezer_server import Deezer, song
 
-PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[2]
 ADDED = {"ref", "source", "title", "tracks", "new", "removed", "skipped", "error"}
 LISTED = {"id", "source", "reference", "title", "owner", "tracks", "genres", "skipped", "read_at"}
 HIT = {"source", "reference", "title", "owner", "url", "n_tracks"}
@@ -361,11 +360,11 @@ def test_names_are_told_as_they_are(home: Path, library: Database) -> None:
 
 def test_progress_on_a_terminal_tells_names_as_they_are(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     screen = StringIO()
-    monkeypatch.setattr(cli, "_stderr", Console(file=screen, force_terminal=True, width=200))
+    monkeypatch.setattr(frame, "stderr", Console(file=screen, force_terminal=True, width=200))
     name = "/no/[/b] [bold]such :smile:.csv"
     [row] = ask("playlists", "add", name, home=home, code=1)
     assert row["error"]
-    with cli._progress() as report:
+    with frame.progress() as report:
         report(1, 2, name, None)
     assert name in screen.getvalue()
 

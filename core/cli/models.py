@@ -1,0 +1,163 @@
+"""Models: `train` them, `evaluate` them, and `predict` with them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from core.cli.frame import Home, Json, answer, app, command, do_job, progress
+from core.database import Database
+from core.errors import GenrescopeError
+from core.files import duration_in_words
+from core.jobs import kinds
+from core.recipes import SpectrogramRecipe, TrainingRecipe
+from core.settings import Settings
+
+
+@app.command()
+def train(
+    name: Annotated[str, typer.Option(help="Name of the run, and of the model it publishes.")],
+    network: Annotated[str, typer.Option(help="Which network.")] = "small_resnet",
+    epochs: Annotated[int | None, typer.Option(min=1, help="Rounds through the songs.", show_default="24")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps, instead of epochs.")] = None,
+    max_minutes: Annotated[float | None, typer.Option(min=0.01, help="About how long, instead of epochs.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same songs, same machine: same numbers.")] = 0,
+    holdout_artists: Annotated[
+        Path | None, typer.Option(help="Text file, an artist a line: their songs are the test songs.")
+    ] = None,
+    genre: Annotated[
+        list[str] | None, typer.Option(help="A genre to learn; may be repeated.", show_default="all")
+    ] = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Train a network and publish it as a model. The same command goes on with a run that was cut off."""
+    with command(as_json, home) as settings:
+        if sum(limit is not None for limit in (epochs, steps, max_minutes)) > 1:
+            raise typer.BadParameter("Give only one of --epochs, --steps and --max-minutes.")
+        from core.learning.networks import NETWORKS
+        from core.learning.plan import Request, make_plan
+        from core.learning.training import check_name_free
+        from core.library.runs import Runs
+        from core.library.store import Library
+
+        if network not in NETWORKS:
+            raise typer.BadParameter(f"--network may be: {', '.join(NETWORKS)}.")
+        try:
+            recipe = TrainingRecipe(epochs=epochs, steps=steps, max_minutes=max_minutes, seed=seed, network=network)
+        except ValidationError as error:
+            raise typer.BadParameter("; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())) from error
+        request = Request(tuple(genre) if genre else None, _artists(holdout_artists))
+        database = Database(settings.database)
+        check_name_free(Runs(database), settings, name, recipe, request)
+        run = Runs(database).find(name)
+        if not (run and run.plan):
+            spectrogram = SpectrogramRecipe()
+            make_plan(Library(database).songs(spectrogram.fingerprint), recipe, request, spectrogram)
+        result = do_job(settings, lambda queue: kinds.submit_train(queue, name, recipe, request.as_json()))
+        lines = [
+            f"{result['name']}: {result['epochs']} epochs, {result['steps']} steps in "
+            f"{duration_in_words(result['seconds'])} ({result['crops_per_second']:.0f} crops a second)"
+        ]
+        answer(as_json, result, lines + (_report_lines(result["test"]) if result["test"] else []))
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="Name of a model, or path of its folder.")],
+    folder: Annotated[Path | None, typer.Option(help="A labelled folder of audio; it is not imported.")] = None,
+    genre_from: Annotated[
+        str, typer.Option(help="With --folder: where the true genre comes from (folder).")
+    ] = "folder",
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Test a model on its own test songs, or on any labelled folder."""
+    with command(as_json, home) as settings:
+        if genre_from != "folder":
+            raise typer.BadParameter("--genre-from may only be: folder.")
+        directory = folder.expanduser().resolve() if folder else None
+        if directory and not directory.is_dir():
+            raise GenrescopeError(f"{directory} is not a folder on this computer.")
+        from core.learning import model as models
+
+        found = str(models.find(settings, model))  # whole: a worker that takes the job may stand in another folder
+        result = do_job(settings, lambda queue: kinds.submit_evaluate(queue, found, directory))
+        lines = _report_lines(result)
+        skipped = result["skipped"]
+        lines += [f"left out: {file['path']}: {file['reason']}" for file in skipped]
+        answer(as_json, result, lines)
+
+
+@app.command()
+def predict(
+    files: Annotated[list[Path], typer.Argument(help="Songs.")],
+    model: Annotated[str | None, typer.Option(help="Name of a model.", show_default="the newest")] = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Say which genres songs are made of, and where in the song."""
+    with command(as_json, home) as settings:
+        from core.inference import prediction
+        from core.learning import model as models
+
+        loaded = models.load(models.find(settings, model))
+        answers: list[dict[str, Any]] = []
+        with progress() as report:
+            for number, file in enumerate(files):
+                report(number, len(files), file.name, None)
+                answers.append(_predict(prediction.predict, file, loaded, settings))
+        failed = [{"path": row["file"], "reason": row["error"]} for row in answers if row["error"]]
+        lines = []
+        for row in answers:
+            if row["error"] is None:
+                best = sorted(row["spectrum"].items(), key=lambda share: -share[1])
+                told = ", ".join(f"{genre} {share:.0%}" for genre, share in best if share >= 0.005)
+                lines.append(f"{row['file']}: {'(unsure) ' if row['unsure'] else ''}{told}")
+        answer(as_json, answers, lines, failed)
+
+
+def _artists(file: Path | None) -> tuple[str, ...] | None:
+    if file is None:
+        return None
+    try:
+        return tuple(line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise GenrescopeError(f"{file} cannot be read as a list of artists, one a line, in UTF-8: {error}") from error
+
+
+def _predict(predict_file: Callable[..., Any], file: Path, model: Any, settings: Settings) -> dict[str, Any]:
+    row: dict[str, Any] = {"file": str(file), "duration_s": None, "spectrum": None, "top": None, "unsure": True}
+    row |= {"doubts": [], "over_time": None, "error": None}
+    try:
+        predicted = predict_file(file, model, max_s=settings.max_audio_s, max_bytes=settings.max_audio_bytes)
+    except GenrescopeError as error:
+        return {**row, "error": str(error)}
+    return {
+        **row,
+        "duration_s": round(predicted.duration_s, 3),
+        "spectrum": {genre: float(share) for genre, share in zip(predicted.genres, predicted.spectrum, strict=True)},
+        "top": predicted.top,
+        "unsure": predicted.unsure,
+        "doubts": list(predicted.doubts),
+        "over_time": {
+            "starts_s": [round(float(start), 3) for start in predicted.crop_starts_s],
+            "spectrum": {genre: predicted.taggram[:, i].tolist() for i, genre in enumerate(predicted.genres)},
+        },
+    }
+
+
+def _report_lines(report: dict[str, Any]) -> list[str]:
+    low, high = report["interval_95"]
+    width = max(len(genre) for genre in report["genres"])
+    return [
+        f"{report['songs']} songs: {report['accuracy']:.1%} right (95 % interval {low:.1%} to {high:.1%}), "
+        f"macro F1 {report['macro_f1']:.3f}",
+        "confusion (rows: true genre)",
+        *(
+            f"  {genre:<{width}} " + " ".join(f"{count:4d}" for count in row)
+            for genre, row in zip(report["genres"], report["confusion"], strict=True)
+        ),
+    ]
