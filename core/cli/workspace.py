@@ -9,6 +9,7 @@ import typer
 from core.cli.frame import Home, Json, answer, app, command
 from core.database import Database
 from core.jobs import worker as jobs
+from core.jobs.queue import MAIN, SIDE_LANES
 from core.recipes import SpectrogramRecipe
 
 
@@ -80,13 +81,18 @@ def doctor(
 
 @app.command()
 def worker(
+    lane: Annotated[
+        str, typer.Option(help=f"Which jobs: {MAIN}, or those that last for days: {', '.join(SIDE_LANES)}.")
+    ] = MAIN,
     until_empty: Annotated[bool, typer.Option("--until-empty", help="End when no job is left.")] = False,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
     """Do the jobs that wait. The app starts this by itself."""
     with command(as_json, home) as settings:
+        if lane not in (MAIN, *SIDE_LANES):
+            raise typer.BadParameter(f"--lane may be: {', '.join((MAIN, *SIDE_LANES))}.")
         logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-        worked = jobs.work(settings, until_empty=until_empty)
+        worked = jobs.work(settings, lane=lane, until_empty=until_empty)
         told = "No work is left." if worked else "Another worker is busy in this workspace already."
         answer(as_json, {"worked": worked, "message": told}, [told])

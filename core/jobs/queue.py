@@ -18,6 +18,11 @@ MAX_ATTEMPTS = 10
 """A job that takes its worker down this often without getting further is given up."""
 GIVEN_UP = "The worker was ended again and again at the same place (out of memory?). See the worker's log."
 
+MAIN, SIDE_LANES = "main", ("collect", "musicbrainz")
+"""Kinds of job that may last for days are each a lane of their own, so that others need not wait for them. All other kinds
+are the main lane. The jobs of a lane are done one after another."""
+_IN_LANE = "(? IS NULL OR iif(kind IN (SELECT value FROM json_each(?)), kind, ?) = ?)"
+
 
 @dataclass(frozen=True)
 class Job:
@@ -45,6 +50,11 @@ class Job:
         return self.attempt > MAX_ATTEMPTS
 
     @property
+    def lane(self) -> str:
+        """Where it waits its turn."""
+        return self.kind if self.kind in SIDE_LANES else MAIN
+
+    @property
     def unfinished(self) -> bool:
         """Queued or running."""
         return self.state in ("queued", "running")
@@ -59,9 +69,18 @@ class Queue:
         self._lease_s = lease_s
         self._clock = clock
 
-    def submit(self, kind: str, parameters: dict[str, Any], *, key: str) -> Job:
-        """Ask for a job; if one with this `key` is unfinished, that one is the answer."""
+    def submit(self, kind: str, parameters: dict[str, Any], *, key: str, replace: bool = False) -> Job:
+        """Ask for a job; if one with this `key` is unfinished, that one is the answer.
+
+        With `replace` it then gets these `parameters`, unless a worker is doing it.
+        """
         with self._database.write() as db:
+            if replace:
+                db.execute(
+                    "UPDATE jobs SET parameters = ?, stop_requested_at = NULL WHERE key = ? "
+                    "AND (state = 'queued' OR (state = 'running' AND lease_until < ?))",
+                    (json.dumps(parameters), key, self._clock()),
+                )
             db.execute(
                 "INSERT OR IGNORE INTO jobs (kind, key, parameters, state, created_at) VALUES (?, ?, ?, 'queued', ?)",
                 (kind, key, json.dumps(parameters), now()),
@@ -69,16 +88,16 @@ class Queue:
             row = db.execute("SELECT * FROM jobs WHERE key = ? AND state IN ('queued', 'running')", (key,)).fetchone()
         return _job(row)
 
-    def claim(self, worker: str, *, job_id: int | None = None) -> Job | None:
-        """Take the oldest job that waits or whose worker is dead (or just `job_id`, if it is such a one)."""
+    def claim(self, worker: str, *, job_id: int | None = None, lane: str | None = None) -> Job | None:
+        """Take the oldest job that waits or whose worker is dead: of all, of a lane, or just `job_id` if it is such a one."""
         with self._database.write() as db:
             at = self._clock()
             row = db.execute(
-                "UPDATE jobs SET state = 'running', worker = ?, lease_until = ?, attempt = attempt + 1, "
+                "UPDATE jobs SET state = 'running', worker = ?, lease_until = ?, attempt = attempt + 1, "  # noqa: S608
                 "started_at = coalesce(started_at, ?) WHERE id = ("
                 "SELECT id FROM jobs WHERE (state = 'queued' OR (state = 'running' AND lease_until < ?)) "
-                "AND (? IS NULL OR id = ?) ORDER BY id LIMIT 1) RETURNING *",
-                (worker, at + self._lease_s, now(), at, job_id, job_id),
+                f"AND (? IS NULL OR id = ?) AND {_IN_LANE} ORDER BY id LIMIT 1) RETURNING *",
+                (worker, at + self._lease_s, now(), at, job_id, job_id, *_lane(lane)),
             ).fetchone()
         return _job(row) if row else None
 
@@ -166,20 +185,29 @@ class Queue:
             ).fetchall()
         return [_job(row) for row in rows]
 
-    def unfinished(self) -> list[Job]:
-        """Jobs that are running or waiting, oldest first."""
+    def unfinished(self, *, lane: str | None = None) -> list[Job]:
+        """Jobs that are running or waiting (of a lane, or all), oldest first."""
         with self._database.read() as db:
-            rows = db.execute("SELECT * FROM jobs WHERE state IN ('queued', 'running') ORDER BY id").fetchall()
+            rows = db.execute(
+                f"SELECT * FROM jobs WHERE state IN ('queued', 'running') AND {_IN_LANE} ORDER BY id",  # noqa: S608
+                _lane(lane),
+            ).fetchall()
         return [_job(row) for row in rows]
 
-    def claimable(self) -> bool:
-        """Whether a job waits, or its worker is dead."""
+    def claimable(self, *, lane: str | None = None) -> bool:
+        """Whether a job (of a lane, or any) waits, or its worker is dead."""
         with self._database.read() as db:
             row = db.execute(
-                "SELECT 1 FROM jobs WHERE state = 'queued' OR (state = 'running' AND lease_until < ?) LIMIT 1",
-                (self._clock(),),
+                "SELECT 1 FROM jobs WHERE (state = 'queued' OR (state = 'running' AND lease_until < ?)) "  # noqa: S608
+                f"AND {_IN_LANE} LIMIT 1",
+                (self._clock(), *_lane(lane)),
             ).fetchone()
         return row is not None
+
+
+def _lane(lane: str | None) -> tuple[str | None, ...]:
+    """What fills `_IN_LANE`; None for all lanes."""
+    return lane, json.dumps(SIDE_LANES), MAIN, lane
 
 
 def _job(row: sqlite3.Row) -> Job:

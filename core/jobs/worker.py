@@ -24,7 +24,7 @@ from core.errors import GenrescopeError, JobFailed, JobStopped
 from core.files import sweep
 from core.jobs.context import JobContext
 from core.jobs.kinds import KINDS, Kind
-from core.jobs.queue import Job, Queue
+from core.jobs.queue import MAIN, SIDE_LANES, Job, Queue
 from core.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -133,15 +133,15 @@ def run_here(
     return job
 
 
-def lock_of(settings: Settings) -> FileLock:
-    """Held by the workspace's worker; the system frees it however the worker ends."""
-    return FileLock(settings.data / "worker.lock")
+def lock_of(settings: Settings, lane: str = MAIN) -> FileLock:
+    """Held by the worker of a lane; the system frees it however the worker ends."""
+    return FileLock(settings.data / ("worker.lock" if lane == MAIN else f"worker-{lane}.lock"))
 
 
-def work(settings: Settings, *, until_empty: bool = False) -> bool:
-    """Be the workspace's worker until there has been nothing to do for a while; False if there is one already."""
+def work(settings: Settings, *, lane: str = MAIN, until_empty: bool = False) -> bool:
+    """Be the worker of a lane until there has been nothing to do for a while; False if there is one already."""
     settings.data.mkdir(parents=True, exist_ok=True)
-    lock = lock_of(settings)
+    lock = lock_of(settings, lane)
     try:
         held = lock.acquire(timeout=0)
     except Timeout:
@@ -149,14 +149,15 @@ def work(settings: Settings, *, until_empty: bool = False) -> bool:
     with held:
         database = Database(settings.database)
         queue, worker = open_queue(settings, database), _identity()
-        log.info("worker %s begins", worker)
-        for folder in (settings.spectrograms, settings.audio, settings.runs, settings.models):
-            sweep(folder)
+        log.info("worker %s (%s) begins", worker, lane)
+        if lane == MAIN:
+            for folder in (settings.spectrograms, settings.audio, settings.runs, settings.models):
+                sweep(folder)
         idle_since = time.monotonic()
         while time.monotonic() - idle_since < settings.worker_idle_s:
-            job = queue.claim(worker)
+            job = queue.claim(worker, lane=lane)
             if job is None:
-                if until_empty and not queue.unfinished():
+                if until_empty and not queue.unfinished(lane=lane):
                     break
                 time.sleep(POLL_S)
                 continue
@@ -169,22 +170,25 @@ def work(settings: Settings, *, until_empty: bool = False) -> bool:
 
 
 def ensure_worker(settings: Settings, queue: Queue) -> bool:
-    """Start a worker process if there is work and no worker; True if one was started. It outlives this process."""
-    if not queue.claimable():
-        return False
-    lock = lock_of(settings)
+    """Start a worker process for each lane with work and no worker; True if one was started. It outlives this process."""
+    started = [_start_worker(settings, lane) for lane in (MAIN, *SIDE_LANES) if queue.claimable(lane=lane)]
+    return any(started)
+
+
+def _start_worker(settings: Settings, lane: str) -> bool:
+    lock = lock_of(settings, lane)
     try:
         lock.acquire(timeout=0)
     except Timeout:
         return False
     lock.release()
     settings.logs.mkdir(parents=True, exist_ok=True)
-    log_file = settings.logs / "worker.log"
+    log_file = settings.logs / ("worker.log" if lane == MAIN else f"worker-{lane}.log")
     if log_file.exists() and log_file.stat().st_size > 5_000_000:
         log_file.replace(log_file.with_suffix(".log.1"))
     with log_file.open("ab") as out:
         subprocess.Popen(
-            [sys.executable, "-m", "core", "worker", "--home", str(settings.home)],
+            [sys.executable, "-m", "core", "worker", "--lane", lane, "--home", str(settings.home)],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
