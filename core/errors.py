@@ -40,5 +40,10 @@ class RateLimited(SourceError):
 
     def __init__(self, text: str, retry_at: datetime) -> None:
         """`text` names the service; when to try again is added to it."""
-        super().__init__(f"{text} It answers again at {retry_at:%H:%M} UTC on {retry_at:%d %B %Y}.")
+        super().__init__(text, retry_at)  # both, so that it comes whole out of another process
+        self.text = text
         self.retry_at = retry_at
+
+    def __str__(self) -> str:
+        """What happened, and when to ask again."""
+        return f"{self.text} It answers again at {self.retry_at:%H:%M} UTC on {self.retry_at:%d %B %Y}."

@@ -64,13 +64,19 @@ class Pause:
             write_json(self._path, {"retry_at": retry_at.isoformat()})
         return self._error(retry_at)
 
-    def check(self) -> None:
-        """Raise `RateLimited` if the noted pause is not over."""
+    def until(self) -> datetime | None:
+        """When the noted pause is over (UTC), if it is not over yet."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # a damaged note is no note
             retry_at = datetime.fromisoformat(json.loads(self._path.read_text(encoding="utf-8"))["retry_at"])
             left = retry_at - datetime.now(UTC)
             if timedelta(0) < left <= timedelta(seconds=MAX_PAUSE_S):  # a longer one is of a clock that was wrong
-                raise self._error(retry_at)
+                return retry_at
+        return None
+
+    def check(self) -> None:
+        """Raise `RateLimited` if the noted pause is not over."""
+        if retry_at := self.until():
+            raise self._error(retry_at)
 
     def _error(self, retry_at: datetime) -> RateLimited:
         return RateLimited(f"{self._title} asks for a pause: it was asked too often.", retry_at)

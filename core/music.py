@@ -107,3 +107,24 @@ class PlaylistHit:
     owner: str = ""
     url: str = ""
     n_tracks: int | None = None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A recording that may be the sound of a track, as a search lists it; what it does not tell is empty or None.
+
+    `url` is where it can be fetched. `channel` put it there; `artists` are those it credits. `is_song` is True for a
+    release in a catalogue of music, False for a video, None if not told. `has_isrc`: a search for the track's ISRC gave
+    it.
+    """
+
+    url: str
+    source_id: str
+    title: str
+    channel: str = ""
+    artists: tuple[str, ...] = ()
+    album: str = ""
+    duration_s: float | None = None
+    views: int | None = None
+    is_song: bool | None = None
+    has_isrc: bool = False

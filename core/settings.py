@@ -40,6 +40,13 @@ class Settings(BaseSettings):
     lease_s: float = Field(10.0, gt=0, description="a job whose worker is silent this long is taken over")
     force_stop_s: float = Field(10.0, gt=0, description="a job that ignores a stop this long is ended by force")
     worker_idle_s: float = Field(300.0, gt=0, description="a worker without work ends itself after this long")
+    song_time_limit_s: float = Field(600.0, gt=0, description="a song that takes longer to fetch is given up, seconds")
+    fetch_pause_s: float = Field(12.0, ge=0, description="between two songs fetched from one site, seconds")
+    keep_free_bytes: int = Field(2_000_000_000, ge=0, description="collecting stops when less disk is free")
+    max_collected_bytes: int | None = Field(None, ge=0, description="collecting stops when its songs take more")
+    allowed_hosts: str = Field(
+        "", description="hosts, or host:port, that songs may be fetched from besides the known sites; commas between"
+    )
     contact: str = Field("", description="an address or page by which MusicBrainz may reach you")
     spotify_client_id: SecretStr | None = None
     spotify_client_secret: SecretStr | None = None

@@ -42,6 +42,10 @@ UNKNOWN_SIZE = 2_000_000_000
 """From here on, the size in a WAV's head is a filler of programs that could not go back to write the true one."""
 
 
+class TooLongError(AudioError):
+    """The sound is longer than what is decoded."""
+
+
 @dataclass(frozen=True)
 class Probe:
     """What a file says of itself, before decoding. `duration_s` is None where it does not say."""
@@ -173,7 +177,7 @@ def as_wav(y: FloatArray, *, sample_rate: int = 16_000) -> bytes:
 
 
 def _too_long(duration_s: float, max_s: float) -> NoReturn:
-    raise AudioError(
+    raise TooLongError(
         f"This file is longer than {duration_in_words(max_s)} (at least {duration_in_words(duration_s)}). "
         "Cut it, or raise GENRESCOPE_MAX_AUDIO_S."
     )

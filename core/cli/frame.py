@@ -30,6 +30,8 @@ ORDER = (
     "playlists",
     "tracks",
     "genre-votes",
+    "match",
+    "collect",
     "preprocess",
     "train",
     "evaluate",

@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 
 def executor(processes: int) -> Executor:
     """A pool of `processes` fresh processes, one thread of arithmetic each, that end when this process does."""
-    return ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"), initializer=_begin_worker)
+    return ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"), initializer=begin_worker)
 
 
 def fan_out(
@@ -85,7 +85,8 @@ def _end(pool: Executor) -> None:
         process.terminate()
 
 
-def _begin_worker() -> None:
+def begin_worker() -> None:
+    """Make this process a modest helper: one thread of arithmetic, and an end when its parent ends."""
     import numpy as np  # noqa: F401 - its BLAS must be loaded to be limited
     from threadpoolctl import threadpool_limits
 

@@ -206,6 +206,34 @@ def genre_votes_job(context: JobContext) -> dict[str, Any]:
     return look_up(Library(context.database), MusicBrainz(context.settings), on_progress=context.report)
 
 
+def submit_collect(queue: Queue, **options: Any) -> Job:
+    """Ask for sound to be collected; `options` as `collecting.collect.Options`.
+
+    There is one such job at most: if one is being done, that one is the answer, with the options it has; it takes up what
+    a person has chosen since.
+    """
+    return queue.submit("collect", options, key="collect", replace=True)
+
+
+def collect_job(context: JobContext) -> dict[str, Any]:
+    """Do what `submit_collect` asked for."""
+    context.check()
+    from core.collecting.collect import Collector, Options  # yt-dlp: only where it is needed
+    from core.library.collection import Collection
+
+    said = context.job.parameters
+    asked: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in said.items()}
+    return Collector(
+        Library(context.database),
+        Collection(context.database),
+        context.settings,
+        Options(**asked),
+        job_id=context.job.id,
+        check=context.check,
+        on_progress=context.report,
+    ).run()
+
+
 KINDS: dict[str, Kind] = {
     "import": import_job,
     "preprocess": preprocess_job,
@@ -214,6 +242,7 @@ KINDS: dict[str, Kind] = {
     "read": read_job,
     "search": search_job,
     "musicbrainz": genre_votes_job,
+    "collect": collect_job,
 }
 
 

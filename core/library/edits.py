@@ -27,8 +27,12 @@ KEYS = {
     "votes": ("id",),
     "genre_lookups": ("track_id",),
     "readings": ("id",),
+    "collecting": ("track_id",),
+    "candidates": ("track_id", "url"),
 }
 """Tables that edits change, and what tells their rows apart."""
+DERIVED = {"audio_files": ("spectrograms", "audio_id")}
+"""Rows that are made again from those they hang on: undoing an edit may take them away."""
 KEPT = 200
 """Edits that can be undone; older ones lose their changes, so that the library does not grow with them."""
 
@@ -132,6 +136,9 @@ def _take_back(db: sqlite3.Connection, change: sqlite3.Row) -> None:
         raise LibraryError("This edit was made by another version of Genrescope and cannot be undone.")
     here = " AND ".join(f"{name} = ?" for name in key)
     if change["operation"] == "inserted":
+        if table in DERIVED:
+            derived, column = DERIVED[table]
+            db.execute(f"DELETE FROM {derived} WHERE {column} = ?", (key["id"],))  # noqa: S608
         before = db.total_changes
         db.execute(f"DELETE FROM {table} WHERE {here}", tuple(key.values()))  # noqa: S608
         if db.total_changes > before + 1:  # rows that hang on it and came later would go with it

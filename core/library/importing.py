@@ -160,7 +160,7 @@ def import_folder(
                 counts["duplicates"] += 1
                 continue
             found = _describe(path, sha256, stat, settings, directory, genre_from, csv_file, table.get(path, {}))
-            gone = known is not None and not Path(known.path).exists()
+            gone = known is not None and not (known.path and Path(known.path).exists())
             if copy and (gone or not known):
                 found = _copied(found, settings)
             if gone:

@@ -47,6 +47,10 @@ class MissingFileError(AudioError):
     """The file is not where it was."""
 
 
+class SilenceError(AudioError):
+    """There is nothing to hear in the file."""
+
+
 def codes_of(
     source: waveform.Source,
     recipe: SpectrogramRecipe,
@@ -65,7 +69,7 @@ def codes_of(
         [spectrogram.quantise(S) for S in spectrogram.log_mel_blocks(pieces, recipe, filters=filters)]
     )
     if report.peak < SILENCE:
-        raise AudioError(f"There is no sound in this file: {duration_in_words(report.duration_s)} of silence.")
+        raise SilenceError(f"There is no sound in this file: {duration_in_words(report.duration_s)} of silence.")
     return codes, report
 
 

@@ -62,7 +62,9 @@ class TrackRow:
 
     `artist` holds several with `; ` between them. `state` is that of its spectrogram under one recipe: `ready`,
     `waiting`, `failed`, or `no sound` where there is no audio file (then what describes one is empty or 0); `reason`
-    says why it failed, or what is wrong with the file. A track that is `set_aside` is not learned from.
+    says why it failed, or what is wrong with the file. A track that is `set_aside` is not learned from. `path` is also
+    empty where the sound was deleted after its spectrogram was made; `has_sound` counts that as sound, but not a file
+    that is missing.
     """
 
     id: int
@@ -80,6 +82,7 @@ class TrackRow:
     label: GenreDistribution | None
     state: str
     reason: str
+    has_sound: bool
 
 
 @dataclass(frozen=True)
@@ -158,13 +161,15 @@ class Library:
     ) -> list[AudioToDo]:
         """Audio files (of `track_ids`, or all) whose spectrogram is not there; failed ones if `retry_failed`.
 
+        Sound that was deleted after its spectrogram was made is passed over.
+
         `is_there` says of a SHA-256 whether the file that was made of it still lies in its place.
         """
         with self._database.read() as db:
             rows = db.execute(
                 "SELECT audio_files.id AS audio_id, path, sha256, spectrograms.state FROM audio_files "
                 "LEFT JOIN spectrograms ON audio_id = audio_files.id AND fingerprint = :fingerprint "
-                "WHERE (spectrograms.state IS NOT 'failed' OR :retry) "
+                "WHERE path <> '' AND (spectrograms.state IS NOT 'failed' OR :retry) "
                 "AND (:ids IS NULL OR track_id IN (SELECT value FROM json_each(:ids))) ORDER BY audio_files.id",
                 {
                     "fingerprint": fingerprint,
@@ -275,7 +280,8 @@ class Library:
                 "SELECT tracks.id, title, artist, album, tracks.duration_s, isrc, coalesce(path, ''), "
                 "coalesce(sha256, ''), coalesce(codec, ''), coalesce(sample_rate, 0), set_aside, "
                 "CASE WHEN sha256 IS NULL THEN 'no sound' WHEN spectrograms.state = 'done' THEN 'ready' "
-                "WHEN spectrograms.state = 'failed' THEN 'failed' ELSE 'waiting' END, coalesce(audio_files.reason, '') "
+                "WHEN spectrograms.state = 'failed' THEN 'failed' ELSE 'waiting' END, coalesce(audio_files.reason, ''), "
+                "audio_files.state IS NOT NULL AND audio_files.state <> 'missing' "
                 "FROM tracks LEFT JOIN audio_files ON track_id = tracks.id "
                 "LEFT JOIN spectrograms ON audio_id = audio_files.id AND fingerprint = ? "
                 "WHERE ? IS NULL OR tracks.id = ? ORDER BY tracks.id",
@@ -287,6 +293,7 @@ class Library:
             given = tuple(votes.get(row[0], ()))
             label = labels.resolve(given)
             told = {"set_aside": bool(row[10]), "votes": given, "label": label, "state": row[11], "reason": row[12]}
+            told |= {"has_sound": bool(row[13])}
             tracks.append(TrackRow(*row[:10], **told))
         return tracks
 

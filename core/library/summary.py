@@ -44,6 +44,25 @@ def per_genre(tracks: Iterable[TrackRow]) -> list[GenreCounts]:
     )
 
 
+def with_sound(tracks: Iterable[TrackRow], states: Mapping[int, str]) -> dict[str, Counter[str]]:
+    """For each genre (the strongest of a track; '' for none) how many tracks have sound, and how far the others are.
+
+    `states` are those of `library.collection`. Counts are by `sound`, `doubtful`, `failed` and `waiting`. Tracks set
+    aside that have no sound are left out: they are not collected.
+    """
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for track in tracks:
+        if track.has_sound:
+            state = "sound"
+        elif track.set_aside:
+            continue
+        else:
+            state = states.get(track.id, "waiting")
+            state = "waiting" if state == "fetched" else state  # its file is gone
+        counts[track.label.top if track.label else ""][state] += 1
+    return dict(sorted(counts.items(), key=lambda one: (-sum(one[1].values()), one[0].casefold())))
+
+
 def overlap(tracks: Iterable[TrackRow], genres: Sequence[str]) -> list[list[int]]:
     """(n_genres, n_genres): songs with votes for both genres; the diagonal counts the songs of each."""
     place = {genre: i for i, genre in enumerate(genres)}

@@ -41,6 +41,11 @@ def _words(plain: str) -> str:
     return " ".join("and" if word == "n" and 0 < i < last else _SHORT.get(word, word) for i, word in enumerate(words))
 
 
+def words(text: str) -> tuple[str, ...]:
+    """The words of any text, comparable: lower-case ASCII without accents and punctuation."""
+    return tuple(_words(_plain(text)).split())
+
+
 _SHORT = {"pt": "part"}
 _LONG = 600
 """More characters of a name are not read: none is so long, and reading takes time."""

@@ -132,7 +132,7 @@ class SiteSource:
         with YoutubeDL(
             {
                 "allowed_extractors": [re.escape(name) for name in self._site.extractors],
-                "logger": _Silence(),
+                "logger": Silence(),
                 "quiet": True,
                 "skip_download": True,
                 "extract_flat": "in_playlist",
@@ -197,7 +197,7 @@ class SiteSource:
 _END = object()
 
 
-class _Silence:
+class Silence:
     """Nothing is printed: what matters comes as an error."""
 
     def debug(self, text: str) -> None:

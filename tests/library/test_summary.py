@@ -45,6 +45,7 @@ def row(number: int, genres: dict[str, float] | None = None, *, source: str = "p
         "label": resolve(votes),
         "state": "no sound",
         "reason": "",
+        "has_sound": False,
     }
     return TrackRow(**{**told, **changes})
 

@@ -1,0 +1,1 @@
+from tests.sources.conftest import certificate, internet  # noqa: F401

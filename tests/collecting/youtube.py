@@ -1,0 +1,122 @@
+"""YouTube and YouTube Music with made-up recordings: searches, pages, and sound."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.collecting.youtube_watch_pages import Watch, ranged
+from tests.loopback import Answer, Asked, as_json
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A video; `isrc` and `is_song` make YouTube Music list it. `answer` is given instead of its sound."""
+
+    id: str
+    title: str
+    channel: str
+    seconds: int = 5
+    isrc: str = ""
+    is_song: bool = False
+    sound: bytes = b""
+    answer: Answer | None = None
+    playability: Mapping[str, Any] | None = None
+    is_live: bool = False
+    clock: str | None = None
+
+
+class YouTube:
+    """Answers as youtube.com and music.youtube.com do; a search lists what shares a word with it, in a fixed order."""
+
+    def __init__(self, recordings: Sequence[Recording]) -> None:
+        self.recordings = {one.id: one for one in recordings}
+        self.queries: list[tuple[str, str]] = []
+        self.refusal: Answer | None = None
+        self.hidden_from_videos = False
+
+    def __call__(self, asked: Asked) -> Answer:
+        if self.refusal:
+            return self.refusal
+        if asked.path == "/youtubei/v1/search":
+            body = json.loads(asked.body)
+            return self._found(asked.host, str(body["query"]))
+        if asked.path == "/videoplayback":
+            one = self.recordings[asked.query["of"]]
+            return one.answer or ranged(asked, one.sound, "audio/webm")
+        if asked.path == "/youtubei/v1/player":
+            return self._player(json.loads(asked.body)["videoId"])
+        if asked.path == "/watch":
+            return _watch_page(self.recordings[asked.query["v"]])
+        return Watch()(asked)
+
+    def _found(self, host: str, query: str) -> Answer:
+        is_music = host.startswith("music.")
+        self.queries.append(("music" if is_music else "videos", query))
+        words = set(re.findall(r"\w+", query.casefold()))
+        found = (
+            []
+            if self.hidden_from_videos and not is_music
+            else [
+                one
+                for one in self.recordings.values()
+                if (one.isrc and one.isrc == query)
+                or (
+                    words & set(re.findall(r"\w+", f"{one.title} {one.channel}".casefold()))
+                    and (one.is_song or not is_music)
+                )
+            ]
+        )
+        rows = [_music_row(one) if is_music else _video_row(one) for one in found]
+        if is_music:
+            shelf = {"sectionListRenderer": {"contents": [{"musicShelfRenderer": {"contents": rows}}]}}
+            tab = {"tabRenderer": {"selected": True, "content": shelf}}
+            return as_json({"contents": {"tabbedSearchResultsRenderer": {"tabs": [tab]}}})
+        section = {"sectionListRenderer": {"contents": [{"itemSectionRenderer": {"contents": rows}}]}}
+        return as_json({"contents": {"twoColumnSearchResultsRenderer": {"primaryContents": section}}})
+
+    def _player(self, video_id: str) -> Answer:
+        one = self.recordings[video_id]
+        told = Watch(one.sound, one.title, one.seconds, dict(one.playability or {}))._player(video_id)
+        told["videoDetails"]["author"] = one.channel
+        if told["playabilityStatus"]["status"] == "ERROR":
+            return as_json({"playabilityStatus": told["playabilityStatus"]})
+        for sound in told["streamingData"]["adaptiveFormats"]:
+            sound["url"] += f"&of={video_id}"
+        return as_json(told)
+
+
+def _watch_page(one: Recording) -> Answer:
+    owner = {"videoOwnerRenderer": {"title": {"runs": [{"text": one.channel}]}}}
+    parts = [{"videoSecondaryInfoRenderer": {"owner": owner}}]
+    data = {"contents": {"twoColumnWatchNextResults": {"results": {"results": {"contents": parts}}}}}
+    page = f"<html><body><script>var ytInitialData = {json.dumps(data)};</script></body></html>"
+    return Answer(page.encode(), headers={"Content-Type": "text/html; charset=utf-8"})
+
+
+def _video_row(one: Recording) -> dict[str, Any]:
+    clock = f"{one.seconds // 60}:{one.seconds % 60:02d}" if one.clock is None else one.clock
+    told: dict[str, Any] = {
+        "videoId": one.id,
+        "title": {"runs": [{"text": one.title}]},
+        "ownerText": {
+            "runs": [{"text": one.channel, "navigationEndpoint": {"browseEndpoint": {"browseId": "UC" + "x" * 22}}}]
+        },
+        "viewCountText": {"simpleText": "1,234 views"},
+    }
+    if clock:
+        told["lengthText"] = {"simpleText": clock}
+    if one.is_live:
+        told["badges"] = [{"metadataBadgeRenderer": {"style": "BADGE_STYLE_TYPE_LIVE_NOW", "label": "LIVE"}}]
+    return {"videoRenderer": told}
+
+
+def _music_row(one: Recording) -> dict[str, Any]:
+    column = {"text": {"runs": [{"text": one.title, "navigationEndpoint": {"watchEndpoint": {"videoId": one.id}}}]}}
+    return {
+        "musicResponsiveListItemRenderer": {
+            "playlistItemData": {"videoId": one.id},
+            "flexColumns": [{"musicResponsiveListItemFlexColumnRenderer": column}],
+        }
+    }

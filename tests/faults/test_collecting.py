@@ -1,0 +1,152 @@
+"""A collection with the faults of real hosts, and its process killed with -9 at random moments.
+
+Every track ends fetched, or told why not; nothing is fetched twice; no half file is ever taken for a song.
+`GENRESCOPE_TEST_TRACKS` and `GENRESCOPE_TEST_KILLS` say how many (120 and 3 unless told); every moment comes from a seed.
+"""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.database import Database
+from core.library.playlists import Playlists
+from core.settings import Settings
+from core.sources.lists import read_list
+from tests.collecting.song_host import SongHost, faults_of, sound
+from tests.loopback import Loopback, serving
+
+PROJECT = Path(__file__).resolve().parents[2]
+TRACKS = int(os.environ.get("GENRESCOPE_TEST_TRACKS", "120"))
+KILLS = int(os.environ.get("GENRESCOPE_TEST_KILLS", "3"))
+ENDS = {
+    "": "fetched", "limited": "fetched", "gone": "gone", "refused": "refused", "hanging": "stuck",
+    "truncated": "damaged", "wrong": "wrong length",
+}  # fmt: skip
+"""How a song with each fault ends."""
+
+
+@pytest.fixture
+def host() -> Iterator[tuple[SongHost, Loopback]]:
+    songs = SongHost(faults_of(TRACKS))
+    with serving(songs) as server:
+        yield songs, server
+        songs.patience.set()
+
+
+def collect(settings: Settings, server: Loopback) -> subprocess.Popen[bytes]:
+    surroundings = {
+        "GENRESCOPE_HOME": str(settings.home),
+        "GENRESCOPE_ALLOWED_HOSTS": server.url.removeprefix("http://"),
+        "GENRESCOPE_SONG_TIME_LIMIT_S": "6",
+        "GENRESCOPE_LEASE_S": "1",
+    }
+    command = [sys.executable, "-m", "core", "collect", "--at-once", "4", "--json"]
+    return subprocess.Popen(
+        command, cwd=PROJECT, env={**os.environ, **surroundings}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+def fetched(database: Database) -> dict[int, str]:
+    """SHA-256 of every song that the library has, by its number."""
+    with database.read() as db:
+        rows = db.execute("SELECT url, sha256 FROM audio_files JOIN track_urls USING (track_id)").fetchall()
+    return {int(url.rpartition("/")[2].removesuffix(".wav")): sha256 for url, sha256 in rows}
+
+
+def standing(database: Database) -> dict[int, str]:
+    """How each song that was tried stands: `fetched`, `waiting`, or the reason of its failure."""
+    with database.read() as db:
+        rows = db.execute(
+            "SELECT track_urls.url, iif(state = 'failed', reason, state) FROM collecting JOIN track_urls USING (track_id)"
+        ).fetchall()
+    return {int(url.rpartition("/")[2].removesuffix(".wav")): state for url, state in rows}
+
+
+def peak_bytes(process: subprocess.Popen[bytes]) -> int:
+    """What a process and those it began take now."""
+    total, waiting = 0, [process.pid]
+    while waiting:
+        pid = waiting.pop()
+        try:
+            status = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            total += 1024 * int(next(line.split()[1] for line in status.splitlines() if line.startswith("Pss:")))
+            waiting += [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        except (OSError, StopIteration):
+            continue
+    return total
+
+
+def test_a_collection_survives_faults_and_kills(host: tuple[SongHost, Loopback], settings: Settings) -> None:
+    songs, server = host
+    database = Database(settings.database)
+    Playlists(database).take_in(read_list("private.m3u", songs.listed(server.url).encode()), None)
+    rng, begun, peak = np.random.default_rng(1), time.monotonic(), 0
+
+    for kill in range(KILLS):
+        process = collect(settings, server)
+        goal = len(fetched(database)) + int(rng.integers(1, max(2, TRACKS // (2 * KILLS))))
+        while len(fetched(database)) < goal and process.poll() is None:
+            time.sleep(0.02)
+        time.sleep(rng.uniform(0, 0.3))
+        alive = process.poll() is None
+        before, asked_before = fetched(database), Counter(songs.asked)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert alive, f"kill {kill} came in the midst of the work"
+        for number in before:
+            assert songs.asked[number] == asked_before[number]
+
+    known, asked_before = set(fetched(database)), Counter(songs.asked)
+    process = collect(settings, server)
+    while process.poll() is None:
+        peak = max(peak, peak_bytes(process))
+        time.sleep(0.2)
+    out, err = process.communicate()
+    took_s = time.monotonic() - begun
+    answer: dict[str, Any] = json.loads(out)
+    print(f"\n{TRACKS} tracks, {KILLS} kills: {took_s:.0f} s, {len(fetched(database)) / took_s * 60:.0f} songs a minute, "
+          f"peak {peak / 1e6:.0f} MB; {answer}")  # fmt: skip
+
+    # every track ends fetched, or told why
+    assert standing(database) == {number: ENDS[fault] for number, fault in enumerate(songs.faults)}, err.decode()[
+        -2000:
+    ]
+    failed = Counter(ENDS[fault] for fault in songs.faults if ENDS[fault] != "fetched")
+    assert answer["failed"] == dict(failed) and answer["waiting"] == 0 and answer["doubtful"] == 0
+    assert process.returncode == 1, "some failed, and that is told"
+    # nothing is fetched twice
+    assert all(songs.asked[number] == asked_before[number] for number in known)
+    again = {n for n in fetched(database) if songs.asked[n] > 1 + (songs.faults[n] == "limited")}
+    assert len(again) <= 4 * KILLS, "only what a kill cut off was asked for again"
+    # no half file is taken for a song, and none is left over
+    assert fetched(database) == {
+        number: hashlib.sha256(sound(number)).hexdigest()
+        for number, fault in enumerate(songs.faults)
+        if ENDS[fault] == "fetched"
+    }
+    with database.read() as db:
+        paths = {Path(row[0]) for row in db.execute("SELECT path FROM audio_files")}
+        assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert db.execute("SELECT count(*) FROM spectrograms WHERE state = 'done'").fetchone()[0] == len(paths)
+    assert all(hashlib.sha256(path.read_bytes()).hexdigest() == path.stem for path in paths)
+    left = {path for path in settings.audio.rglob("*") if path.is_file() and path.suffix == ".wav"}
+    assert left == paths
+
+    # doing it again asks nobody
+    n_asked = len(server.asked)
+    again_process = collect(settings, server)
+    out, _ = again_process.communicate()
+    assert json.loads(out)["fetched"] == 0 and json.loads(out)["failed"] == answer["failed"]
+    assert len(server.asked) == n_asked
