@@ -177,6 +177,34 @@ def genre_balance(counts: Mapping[str, Mapping[str, int]]) -> alt.Chart:
     )
 
 
+def collecting(counts: Mapping[str, Mapping[str, int]]) -> alt.Chart:
+    """Tracks per genre, split by how far they are: {genre: {`sound`, `doubtful`, `failed` or `waiting`: n}}."""
+    states = {"sound": "with sound", "doubtful": "for your ear", "failed": "failed", "waiting": "waiting"}
+    table = pd.DataFrame(
+        [
+            {"genre": genre, "state": told, "tracks": by_state.get(state, 0), "order": order}
+            for genre, by_state in counts.items()
+            for order, (state, told) in enumerate(states.items())
+        ]
+    )
+    return (
+        alt.Chart(table)
+        .mark_bar()
+        .encode(
+            x=alt.X("tracks:Q", title="tracks", axis=alt.Axis(tickMinStep=1)),
+            y=alt.Y("genre:N", title=None, sort=list(counts), axis=alt.Axis(labelLimit=160)),
+            color=alt.Color(
+                "state:N",
+                scale=alt.Scale(domain=list(states.values()), range=[COLOURS[2], COLOURS[1], COLOURS[5], COLOURS[7]]),
+                legend=alt.Legend(title=None, orient="top"),
+            ),
+            order=alt.Order("order:Q"),
+            tooltip=["genre:N", "state:N", "tracks:Q"],
+        )
+        .properties(height=alt.Step(28))
+    )
+
+
 def per_genre(
     counts: Sequence[GenreCounts], field: str, genres: Sequence[str], colours: Mapping[str, str] = NO_COLOURS
 ) -> alt.Chart:

@@ -9,6 +9,7 @@ TABLE = (
     ("home", "Home", ":material/home:"),
     ("playlists", "Playlists", ":material/queue_music:"),
     ("genres", "Genres", ":material/category:"),
+    ("collect", "Collect", ":material/download:"),
     ("library", "Library", ":material/library_music:"),
     ("explore", "Explore", ":material/equalizer:"),
     ("train", "Train", ":material/model_training:"),

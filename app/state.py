@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import streamlit as st
 from app import charts
 from core.audio import waveform
 from core.audio.store import SpectrogramStore
+from core.collecting.places import pauses
 from core.database import Database
 from core.inference.prediction import Prediction, predict
 from core.jobs import worker
@@ -19,6 +21,7 @@ from core.jobs.queue import Job, Queue
 from core.learning import model as models
 from core.library import edits
 from core.library.catalogue import Catalogue
+from core.library.collection import Collection
 from core.library.genres import Genre, Genres
 from core.library.importing import PreviewRow, preview
 from core.library.playlists import Comparison, PlaylistRow, Playlists, Reading
@@ -66,6 +69,12 @@ DISMISSED = "dismissed"
 """Jobs whose ending was read and put away."""
 ONLY_WITHOUT = "only-without"
 """Show only playlists that stand for nothing yet."""
+COLLECT_VIEW = "collect-view"
+"""What the Collect page shows."""
+REVIEWED = "reviewed"
+"""The doubtful track that is before the person: it stays there, whatever jobs come to meanwhile."""
+SILENT = "silent"
+"""Doubtful matches are not played by themselves: the space bar was pressed."""
 ADD_OPEN, SEARCH_OPEN, SHARE_OPEN = "add-open", "search-open", "share-open"
 """Parts of the Playlists page that stay open while the page changes around them."""
 
@@ -100,6 +109,26 @@ def playlists() -> Playlists:
 def genres() -> Genres:
     """The genre vocabulary."""
     return Genres(database())
+
+
+def collection() -> Collection:
+    """How far the collecting of sound is."""
+    return Collection(database())
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _collecting_states(version: int) -> Mapping[int, str]:
+    return {track_id: standing.state for track_id, standing in collection().standings().items()}
+
+
+def collecting_states() -> Mapping[int, str]:
+    """How far each track is that was tried; cached as `tracks`."""
+    return _collecting_states(database().version())
+
+
+def paused_hosts() -> list[tuple[str, datetime]]:
+    """Hosts that songs are fetched from and that ask for a pause: the title of each, and until when (local time)."""
+    return [(title, until.astimezone()) for title, until in pauses(settings())]
 
 
 def catalogue() -> Catalogue:

@@ -25,7 +25,7 @@ PLAYABLE = {
 """What browsers play, by file name; the rest is given to them as WAV."""
 NAMES = {
     "import": "Import", "preprocess": "Spectrograms", "train": "Training", "evaluate": "Evaluation",
-    "read": "Reading playlists", "search": "Search", "musicbrainz": "Genres from MusicBrainz",
+    "collect": "Collecting", "read": "Reading playlists", "search": "Search", "musicbrainz": "Genres from MusicBrainz",
 }  # fmt: skip
 
 
@@ -79,10 +79,10 @@ def do(action: Callable[[], object], told: str = "") -> None:
         st.rerun()
 
 
-def undo_button() -> None:
-    """The way back from the latest edit, wherever it was made."""
+def undo_button(*, shortcut: str | None = None) -> None:
+    """The way back from the latest edit, wherever it was made; with a key for it, if one is given."""
     edit = state.latest_edit()
-    if edit and st.button(f"Undo: {plain(edit.description)}", icon=":material/undo:"):
+    if edit and st.button(f"Undo: {plain(edit.description)}", icon=":material/undo:", shortcut=shortcut):
         with told_errors():
             state.undo(edit.id)
             state.tell(f"Taken back: {edit.description}.")
@@ -101,6 +101,14 @@ def label_in_words(label: GenreDistribution | None) -> str:
     if len(label.weights) == 1:
         return label.top
     return ", ".join(f"{genre} {weight:.0%}" for genre, weight in label.weights)
+
+
+def clock(duration_s: float | None) -> str:
+    """A length such as `3:05`; `?` if it is not known."""
+    if duration_s is None:
+        return "?"
+    minutes, seconds = divmod(round(duration_s), 60)
+    return f"{minutes}:{seconds:02d}"
 
 
 def counted(n: int, noun: str) -> str:
@@ -132,7 +140,10 @@ def player(track: TrackRow) -> None:
     """The sound of a track."""
     path = Path(track.path)
     if not track.path:
-        st.info("This song has no sound yet. Import a folder that holds it.", icon=":material/volume_off:")
+        if track.sha256:
+            st.info("Its sound was deleted after its spectrogram was made.", icon=":material/volume_off:")
+        else:
+            st.info("This song has no sound yet. Collect it, or import a folder.", icon=":material/volume_off:")
         return
     if not path.exists():
         st.warning(
@@ -175,7 +186,7 @@ def _progress(job: Job) -> None:
     left, right = st.columns([5, 1], vertical_alignment="bottom")
     with left:
         if job.state == "queued":
-            before = [other for other in state.queue().unfinished() if other.id < job.id]
+            before = [other for other in state.queue().unfinished(lane=job.lane) if other.id < job.id]
             waiting = f"after {NAMES[before[0].kind].lower()}" if before else "for a worker to start"
             st.progress(0.0, f"**{name}**: waiting {waiting} …")
         else:
@@ -184,12 +195,13 @@ def _progress(job: Job) -> None:
             time_left = f", about {duration_in_words(job.seconds_left)} left" if job.seconds_left else ""
             message = f"{plain(job.message)} · " if job.message else ""
             st.progress(min(share, 1.0), f"**{name}**: {message}{told}{time_left}")
+    stop = "Pause" if job.kind == "collect" else "Stop"
     if job.stop_requested:
         right.button("Stopping …", disabled=True, key=f"stop-{job.id}", width="stretch")
     else:
         right.button(
-            "Stop",
-            icon=":material/stop:",
+            stop,
+            icon=":material/pause:" if job.kind == "collect" else ":material/stop:",
             key=f"stop-{job.id}",
             width="stretch",
             on_click=state.queue().request_stop,
@@ -206,18 +218,23 @@ def _ending(job: Job) -> None:
         if job.traceback:
             with st.expander("Details for a bug report"):
                 st.code(job.traceback, language=None)
+    elif job.state == "stopped" and job.kind == "collect":
+        return  # the page says how to go on
     elif job.state == "stopped":
         st.warning(f"**{name} was stopped.** What was done is kept; start it again to go on.", icon=":material/stop:")
-    elif job.result and (_is_recent(job) or (job.result.get("failed") and job.kind not in ("read", "search"))):
+    elif job.result and (
+        _is_recent(job) or (job.result.get("failed") and job.kind not in ("read", "search", "collect"))
+    ):
         _outcome(job.kind, job.result)
     else:
         return
     st.button(
-        "Dismiss", icon=":material/close:", type="tertiary", key=f"dismiss-{job.id}", on_click=_dismiss, args=(job.id,)
+        "Dismiss", icon=":material/close:", type="tertiary", key=f"dismiss-{job.id}", on_click=dismiss, args=(job.id,)
     )
 
 
-def _dismiss(job_id: int) -> None:
+def dismiss(job_id: int) -> None:
+    """The ending of a job was read, and is not shown again in this session."""
     state.put(state.DISMISSED, {*state.get(state.DISMISSED, ()), job_id})
 
 
@@ -229,7 +246,7 @@ def _is_recent(job: Job) -> bool:
 
 def _outcome(kind: str, result: Mapping[str, Any]) -> None:
     """A finished import or preprocessing in words, with what failed."""
-    failed = result.get("failed", [])
+    failed = result.get("failed", []) if kind != "collect" else []
     read = [row for row in result.get("playlists", ()) if not row["error"]]
     if kind == "import":
         known = f", {result['already_known']:,} known already" if result["already_known"] else ""
@@ -241,6 +258,9 @@ def _outcome(kind: str, result: Mapping[str, Any]) -> None:
         told = f"{counted(len(read), 'playlist')}, {counted(sum(row['tracks'] for row in read), 'track')}"
     elif kind == "search":
         told = f"{counted(result['found'], 'playlist')} found"
+    elif kind == "collect":
+        told = f"{counted(result['fetched'], 'song')} fetched; {result['doubtful']:,} doubtful, "
+        told += f"{sum(result['failed'].values()):,} failed, {result['waiting']:,} wait"
     elif kind == "musicbrainz":
         told = f"{counted(result['asked'], 'track')} asked about, genres found for {result['found']:,}"
     else:

@@ -38,10 +38,11 @@ def song(tracks: list[TrackRow]) -> None:
     st.caption(f"{ui.plain(ui.label_in_words(track.label)) or 'no genre yet'}{sound}{reason}")
     votes(track)
     ui.player(track)
-    if not track.path:
+    if not track.sha256:
         return
-    with ui.told_errors(), st.spinner("Drawing …"):
-        st.altair_chart(charts.waveform(state.envelope(track.path, track.sha256)))
+    if track.path:
+        with ui.told_errors(), st.spinner("Drawing …"):
+            st.altair_chart(charts.waveform(state.envelope(track.path, track.sha256)))
     if track.state != "ready":
         st.info("This song has no spectrogram yet. Make it on the Library page.", icon=":material/equalizer:")
         return

@@ -94,7 +94,7 @@ def twins_view() -> None:
         {
             "one": [pair.names[0] for pair in pairs],
             "other": [pair.names[1] for pair in pairs],
-            "lengths": [" / ".join(_clock(duration) for duration in pair.durations_s) for pair in pairs],
+            "lengths": [" / ".join(ui.clock(duration) for duration in pair.durations_s) for pair in pairs],
             "certainty": [pair.certainty for pair in pairs],
             "why": [", ".join(pair.reasons) for pair in pairs],
         }
@@ -179,10 +179,6 @@ def musicbrainz_view() -> None:
         state.begin(kinds.submit_genre_votes(state.queue()))
         st.rerun()
     ui.job_panel(state.queue().latest("musicbrainz"))
-
-
-def _clock(duration_s: float | None) -> str:
-    return "?" if duration_s is None else f"{int(duration_s) // 60}:{int(duration_s) % 60:02d}"
 
 
 ui.header("Genres", "Your genres, what speaks for them, and where they overlap.")

@@ -24,7 +24,7 @@ steps = {
         f"{counts['with_sound']:,} with sound, {counts['ready']:,} spectrograms"
         if counts["with_sound"]
         else "none yet",
-        "Import a folder of songs. A spectrogram is a picture of one: time from left to right, low to high notes upwards.",
+        "Have the songs of your playlists collected, or import a folder. Each gets a spectrogram: a picture of its sound.",
         counts["with_sound"] > 0 and counts["ready"] + counts["failed"] >= counts["with_sound"],
     ),
     "train": (
@@ -42,15 +42,17 @@ steps = {
 }
 labels = {
     "playlists": "Add playlists",
+    "collect": "Collect the songs",
     "library": "Make spectrograms" if counts["with_sound"] else "Import songs",
     "train": "Train a network" if training is None else f"See the training of {training.name}",
     "predict": "Drop in a song",
 }
 to_do = next(name for name, (*_, done) in steps.items() if not done)
-if to_do == "playlists":  # most people have songs; their folders tell genres
+instead = None
+if to_do == "library" and not counts["with_sound"]:
+    to_do, instead = "collect", "library"
+elif to_do == "playlists":  # most people have songs; their folders tell genres
     to_do, instead = "library", "playlists"
-else:
-    instead = None
 
 for column, (title, standing, explanation, done) in zip(st.columns(4), steps.values(), strict=True):
     with column.container(border=True, height="stretch"):

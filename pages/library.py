@@ -173,10 +173,11 @@ ui.job_panel(importing)
 if any(track.path for track in tracks):
     spectrogram_section(tracks, preprocessing)
 elif tracks:
-    st.info(
-        "These songs come from playlists and have no sound yet. Import a folder that holds them: a file that is certainly "
-        "one of them becomes its sound.",
-        icon=":material/volume_off:",
+    ui.empty(
+        "These songs come from playlists and have no sound yet. Have them collected, or import a folder that holds them: a "
+        "file that is certainly one of them becomes its sound.",
+        go_to="collect",
+        label="Collect their sound",
     )
 if tracks:
     table_section(tracks)

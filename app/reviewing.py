@@ -1,0 +1,211 @@
+"""Doubtful matches, one at a time: hear what was found beside what is wanted, and decide with a key."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from app import state, ui
+from core.collecting.matching import WEIGHTS
+from core.collecting.places import place_of
+from core.errors import LibraryError
+from core.jobs import kinds
+from core.library.collection import Found, Review, Sound
+from core.sources import cleaning
+
+SHOWN = 9  # other candidates: those that have a key
+
+
+def section(waiting: list[int]) -> None:
+    """One doubtful track: it stays until it is settled or put off, whatever jobs come to meanwhile."""
+    fetching = len(state.collection().wanted(wished_only=True))
+    if not waiting:
+        if fetching:
+            wait_for_one(fetching)
+        else:
+            st.info(
+                "Nothing is doubtful. A match that is neither sure nor hopeless comes here, to be settled by ear.",
+                icon=":material/check:",
+            )
+        ui.undo_button(shortcut="z")
+        return
+    if state.get(state.REVIEWED) not in waiting:
+        state.put(state.REVIEWED, waiting[0])
+    place = waiting.index(state.get(state.REVIEWED))
+    review = state.collection().review(waiting[place])
+    if review is None or not review.found:  # settled in another window just now
+        st.info("This one was settled elsewhere. Load the page again.")
+        return
+    told = f" {ui.counted(fetching, 'other')} being fetched." if fetching else ""
+    st.caption(f"{place + 1:,} of {len(waiting):,}.{told} Each button names its key.")
+    left, right = st.columns(2)
+    with left.container(border=True, height="stretch"):
+        wanted(review)
+    with right.container(border=True, height="stretch"):
+        candidate(review, review.found[0])
+    decide(review, after=waiting[(place + 1) % len(waiting)])
+    if len(review.found) > 1:
+        st.markdown("**Or is it one of these?**")
+        choices(review.track_id, review.track.duration_s, review.found[1:])
+    paste_link(review.track_id, label="Or paste the link of the right one")
+
+
+def wait_for_one(fetching: int) -> None:
+    """Nothing can be heard yet; the page runs anew when something can."""
+
+    @st.fragment(run_every=1.0)
+    def look() -> None:
+        if state.collection().to_review() or not state.collection().wanted(wished_only=True):
+            st.rerun()
+        st.info(f"{ui.counted(fetching, 'song')} being fetched …", icon=":material/downloading:")
+
+    look()
+
+
+def wanted(review: Review) -> None:
+    """What is looked for."""
+    track = review.track
+    st.caption("Wanted")
+    st.markdown(f"**{ui.plain(track.title)}**")
+    st.markdown(ui.plain(", ".join(track.artists)) or "(artist unknown)")
+    st.markdown(f"{ui.clock(track.duration_s)} · {ui.plain(track.album) or 'no album told'}")
+    labels = next((row.label for row in state.tracks() if row.id == review.track_id), None)
+    st.caption(ui.plain(ui.label_in_words(labels)) or "no genre yet")
+
+
+def candidate(review: Review, found: Found) -> None:
+    """What was found, with its sound and what its score is made of."""
+    one = found.candidate
+    st.caption("Found" if found.score is None else f"Found, {_sure(found.score)}")
+    st.markdown(f"**{ui.plain(one.title) or 'A link that was pasted'}**")
+    st.markdown(ui.plain(one.channel or ", ".join(one.artists)) or "(nobody told)")
+    length = found.sound.duration_s if found.sound else one.duration_s
+    st.markdown(f"{ui.clock(length)}{_apart(review.track.duration_s, length)}")
+    st.link_button("Open its page", one.url, icon=":material/open_in_new:", type="tertiary")
+    if found.reasons:
+        st.caption(ui.plain(_reasons(found.reasons)))
+    if found.state == "failed":
+        st.warning(ui.plain(found.message), icon=":material/error:")
+    elif found.sound:
+        play(found.sound)
+    else:
+        st.caption("Its sound is not here yet: press *Hear it*.")
+
+
+def play(sound: Sound) -> None:
+    """The sound of a candidate; it begins by itself, and the space bar stops it."""
+    is_on = not state.get(state.SILENT, False)
+    if is_on and Path(sound.path).exists():
+        st.audio(sound.path, format=ui.PLAYABLE.get(Path(sound.path).suffix, "audio/wav"), autoplay=True)
+    st.button(
+        "Stop" if is_on else "Play",
+        icon=":material/stop:" if is_on else ":material/play_arrow:",
+        shortcut="space",
+        on_click=state.put,
+        args=(state.SILENT, is_on),
+        type="tertiary",
+    )
+
+
+def decide(review: Review, *, after: int) -> None:
+    """Yes, no, none of these, later, back."""
+    front, collection = review.found[0], state.collection()
+    url, track_id = front.candidate.url, review.track_id
+    with st.container(horizontal=True):
+        if front.sound is None and st.button("Hear it", icon=":material/hearing:", shortcut="h", type="primary"):
+            with ui.told_errors():
+                collection.hear(track_id, url)
+                fetch_wishes()
+                st.rerun()
+        told = "It is the one" if front.sound else "Take it unheard"
+        if st.button(told, icon=":material/check:", shortcut="a", type="primary" if front.sound else "secondary"):
+            with ui.told_errors():
+                if not collection.accept(track_id, url):
+                    fetch_wishes()
+                st.rerun()
+        if st.button("Not this one", icon=":material/close:", shortcut="x"):
+            ui.do(lambda: collection.reject(track_id, [url]))
+        if st.button("None of these", icon=":material/block:", shortcut="n"):
+            ui.do(lambda: collection.reject(track_id, [one.candidate.url for one in review.found]))
+        if after != track_id:
+            st.button(
+                "Later",
+                icon=":material/skip_next:",
+                shortcut="right",
+                on_click=state.put,
+                args=(state.REVIEWED, after),
+            )
+        ui.undo_button(shortcut="z")
+
+
+def choices(track_id: int, listed_s: float | None, found: Sequence[Found]) -> None:
+    """Candidates, each with a key that puts it in front, to be heard."""
+    for key, one in enumerate(found[:SHOWN], start=1):
+        candidate = one.candidate
+        left, right = st.columns([1, 6], vertical_alignment="center")
+        if left.button("Hear", key=f"other-{key}", shortcut=str(key), width="stretch"):
+            with ui.told_errors():
+                state.collection().hear(track_id, candidate.url)
+                if not one.sound:
+                    fetch_wishes()
+                    state.tell("It is fetched, and comes back here to be heard.")
+                st.rerun()
+        by = candidate.channel or ", ".join(candidate.artists)
+        parts = [
+            candidate.title or candidate.url,
+            by,
+            f"{ui.clock(candidate.duration_s)}{_apart(listed_s, candidate.duration_s)}",
+        ]
+        parts += [_sure(one.score)] * (one.score is not None) + [one.message] * (one.state == "failed")
+        right.markdown(" · ".join(ui.plain(part) for part in parts if part))
+
+
+def paste_link(track_id: int, *, label: str) -> None:
+    """A form for the address of a track's sound, which is then fetched and taken."""
+    with st.form(f"paste-{track_id}", border=False):
+        left, right = st.columns([4, 1], vertical_alignment="bottom")
+        url = left.text_input(label, placeholder="https://www.youtube.com/watch?v=…")
+        if right.form_submit_button("Take it", icon=":material/link:", width="stretch"):
+            with ui.told_errors():
+                place = place_of(url.strip(), state.settings())
+                if place is None:
+                    raise LibraryError(
+                        "Songs are not fetched from this address. It must be that of one song on YouTube, SoundCloud, "
+                        "Bandcamp, Jamendo, Audius or archive.org, or at a host in GENRESCOPE_ALLOWED_HOSTS."
+                    )
+                state.collection().paste(track_id, place.address, cleaning.name(place.title))
+                fetch_wishes()
+                state.tell("It will be fetched next.")
+                st.rerun()
+
+
+def fetch_wishes() -> None:
+    """See to it that what a person chose just now is fetched; a run that goes on takes it up by itself."""
+    if not any(job.kind == "collect" for job in state.queue().unfinished()):
+        wished = [one.track_id for one in state.collection().wanted(wished_only=True)]
+        state.begin(kinds.submit_collect(state.queue(), track_ids=wished))
+
+
+def _reasons(reasons: Mapping[str, float]) -> str:
+    """What a score is made of: what should speak for it, also where it does not, then what speaks against it."""
+    needed = [f"{name} {reasons.get(name, 0.0):.2f} of {WEIGHTS[name]:.2f}" for name in ("title", "artist", "length")]
+    rest = sorted(
+        ((name, value) for name, value in reasons.items() if name not in ("title", "artist", "length")), key=_worth
+    )
+    return " · ".join([*needed, *(f"{name} {value:+.2f}" for name, value in rest)])
+
+
+def _worth(reason: tuple[str, float]) -> float:
+    return -reason[1]
+
+
+def _sure(score: float | None) -> str:
+    return f"{min(max(score or 0.0, 0.0), 1.0):.0%} sure"
+
+
+def _apart(listed_s: float | None, length_s: float | None) -> str:
+    """By how much a length is off."""
+    if length_s is None or listed_s is None:
+        return ""
+    apart_s = round(length_s - listed_s)
+    return f" ({apart_s:+d} s)" if apart_s else " (the same)"
