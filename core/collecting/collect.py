@@ -181,7 +181,7 @@ class Collector:
         for one in wanted:
             genre = labels.get(one.track_id, "")
             turns[one.track_id] = places[genre] = places.get(genre, 0) + 1
-        wanted.sort(key=lambda one: turns[one.track_id])
+        wanted.sort(key=lambda one: (one.wish is None, turns[one.track_id]))
         for one in wanted[: self._options.limit]:
             self._ours.add(one.track_id)
             at = _timestamp(one.retry_at)
@@ -228,10 +228,13 @@ class Collector:
         busy = {task.wanted.track_id for task in self._running.values()}
         for one in self._collection.wanted(wished_only=True):
             line = self._hosts.for_track(one).waiting
-            if one.track_id not in busy and one.track_id not in line and not one.retry_at:
-                self._ours.add(one.track_id)
-                self._settled.discard(one.track_id)
-                line.appendleft(one.track_id)
+            if one.track_id in busy or one.retry_at:
+                continue
+            if one.track_id in line:
+                line.remove(one.track_id)
+            line.appendleft(one.track_id)
+            self._ours.add(one.track_id)
+            self._settled.discard(one.track_id)
 
     # -- one track -------------------------------------------------------------------------------------------------
 
