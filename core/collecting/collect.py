@@ -329,6 +329,9 @@ class Collector:
     def _take_in(self, task: _Task, order: song.Order, sound: Sound, spectrogram: Spectrogram | None) -> None:
         """Move a song that was found whole to its place, then say so in the library."""
         track_id = task.wanted.track_id
+        if not self._collection.wanted(track_ids=[track_id]):  # it was removed, or got sound otherwise, meanwhile
+            shutil.rmtree(order.folder, ignore_errors=True)
+            return
         kept = self._moved(sound)
         if task.hear:
             self._collection.doubtful(track_id, order.url, kept, message="", job_id=self._job_id)

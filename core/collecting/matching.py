@@ -45,8 +45,8 @@ WEIGHTS: Mapping[str, float] = {
 }
 """What each reason is worth at most. What speaks for being another version is in `VERSIONS`."""
 
-UNKNOWN_LENGTH = 0.5
-"""Share of the weight of length where the track does not tell its own."""
+UNKNOWN_LENGTH = 0.25
+"""Share of the weight of length where the track does not tell its own: only what is official is then sure."""
 
 VERSIONS: Mapping[str, tuple[float, tuple[str, ...]]] = {
     # reason: (what it costs on one side alone, how it is written)
@@ -258,7 +258,7 @@ def _artist(track: ListedTrack, candidate: Candidate, found: _Words) -> float:
         rank = 1.0 if place == 0 else _OTHER_ARTIST
         if _names(artist, credited):
             sure = max(sure, rank)
-        elif _phrase(words(artist), found.all):
+        elif _phrase(_without_article(words(artist)), found.all):
             sure = max(sure, rank * _IN_TITLE * by_nobody_else)
         elif _nearly_names(artist, credited):
             sure = max(sure, rank * _SPELLED)
@@ -268,7 +268,8 @@ def _artist(track: ListedTrack, candidate: Candidate, found: _Words) -> float:
 def _names(artist: str, credited: Iterable[str]) -> bool:
     """Whether one of the names is this artist, or holds it: "Taco Hemingway und OKI"."""
     wanted = set(people(artist)[:1])
-    return any(wanted & set(people(name)) or _phrase(words(artist), words(name)) for name in credited if name)
+    bare = _without_article(words(artist))
+    return any(wanted & set(people(name)) or _phrase(bare, words(name)) for name in credited if name)
 
 
 def _nearly_names(artist: str, credited: Iterable[str]) -> bool:
@@ -276,6 +277,10 @@ def _nearly_names(artist: str, credited: Iterable[str]) -> bool:
     return len(name) >= 5 and any(
         fuzz.ratio(name, other) >= _ALIKE for one in credited for other in people(one) if len(other) >= 5
     )
+
+
+def _without_article(name: tuple[str, ...]) -> tuple[str, ...]:
+    return name[1:] if len(name) > 1 and name[0] in ARTICLES else name
 
 
 def _phrase(part: Sequence[str], whole: Sequence[str]) -> bool:

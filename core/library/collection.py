@@ -52,7 +52,7 @@ class Spectrogram:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A track that needs sound. `track.duration_s` is as listed, before there was any sound.
+    """A track that needs sound. `track.duration_s` is as listed: collecting never changes it.
 
     `urls` are where sources say that it is. `url` is where it was fetched before, or, with a `wish`, what a person wants
     to `take` or to `hear`. `retry_at` (UTC, ISO 8601) may lie ahead. `tries` failed for a reason that may pass.
@@ -137,8 +137,8 @@ class Collection:
         """
         with self._database.read() as db:
             rows = db.execute(
-                "SELECT tracks.id, title, artist, album, isrc, coalesce(collecting.duration_s, tracks.duration_s) "
-                "AS duration_s, searched_at, url, wish, tries, retry_at, "
+                "SELECT tracks.id, title, artist, album, isrc, tracks.duration_s, "
+                "searched_at, url, wish, tries, retry_at, "
                 "(SELECT json_group_array(track_urls.url) FROM track_urls WHERE track_urls.track_id = tracks.id) AS urls "
                 "FROM tracks LEFT JOIN collecting ON collecting.track_id = tracks.id "
                 "WHERE NOT EXISTS (SELECT 1 FROM audio_files WHERE track_id = tracks.id AND state <> 'missing') "
@@ -182,7 +182,7 @@ class Collection:
     def searched(self, track_id: int, found: Sequence[Found], *, job_id: int | None) -> None:
         """These candidates were found; those that were found before, failed or rejected, stay so."""
         with self._database.write() as db:
-            for one in found:
+            for one in found if _is_there(db, track_id) else ():
                 db.execute(
                     "INSERT INTO candidates (track_id, url, candidate, score, reasons, rules) VALUES (?, ?, ?, ?, ?, ?) "
                     "ON CONFLICT DO UPDATE SET candidate = excluded.candidate, score = excluded.score, "
@@ -227,8 +227,13 @@ class Collection:
     def fetched(
         self, track_id: int, url: str, sound: Sound, spectrogram: Spectrogram | None, *, job_id: int | None
     ) -> str | None:
-        """`sound`, from `url`, is the track's. If another track has this very sound: that one's name, and nothing else."""
+        """`sound`, from `url`, is the track's. If another track has this very sound: that one's name, and nothing else.
+
+        A track that was removed meanwhile is passed over.
+        """
         with self._database.write() as db:
+            if not _is_there(db, track_id):
+                return None
             if other := _owner_of_sound(db, track_id, sound.sha256):
                 pair = sorted((track_id, other["id"]))
                 db.execute(
@@ -245,7 +250,6 @@ class Collection:
             _keep_sound(db, track_id, url, sound)
             told = {"reason": "", "message": "", "retry_at": None, "tries": 0, "url": url, "wish": None}
             _put(db, track_id, state="fetched", **told, job_id=job_id)
-            db.execute("UPDATE tracks SET duration_s = ? WHERE id = ?", (sound.duration_s, track_id))
         return None
 
     def sound_deleted(self, track_id: int) -> None:
@@ -330,7 +334,7 @@ class Collection:
         """A doubtful track with what was found for it; None if it is not doubtful (any more)."""
         with self._database.read() as db:
             row = db.execute(
-                "SELECT title, artist, album, isrc, coalesce(collecting.duration_s, tracks.duration_s) AS duration_s, "
+                "SELECT title, artist, album, isrc, tracks.duration_s, "
                 "message, url FROM collecting JOIN tracks ON tracks.id = track_id "
                 "WHERE track_id = ? AND collecting.state = 'doubtful'",
                 (track_id,),
@@ -351,7 +355,7 @@ class Collection:
         with self._database.read() as db:
             total = db.execute(f"SELECT count(*) {fetched}").fetchone()[0]
             rows = db.execute(
-                "SELECT tracks.id, title, artist, collecting.duration_s AS listed_s, audio_files.duration_s, "
+                "SELECT tracks.id, title, artist, tracks.duration_s AS listed_s, audio_files.duration_s, "
                 f"collecting.url, candidate, score, reasons {fetched} ORDER BY score IS NULL, score, tracks.id LIMIT ?",
                 (limit,),
             ).fetchall()
@@ -386,7 +390,6 @@ class Collection:
                 )
             _add_sound(db, track_id, one.sound)
             _put(db, track_id, state="fetched", reason="", message="", retry_at=None, tries=0, url=url, wish=None)
-            db.execute("UPDATE tracks SET duration_s = ? WHERE id = ?", (one.sound.duration_s, track_id))
         return True
 
     def hear(self, track_id: int, url: str) -> None:
@@ -499,12 +502,16 @@ def _put(db: sqlite3.Connection, track_id: int, **values: Any) -> None:
     """Change columns of a track's row, which is made if need be. A track that was removed meanwhile is passed over."""
     values["updated_at"] = now()
     db.execute(
-        "INSERT OR IGNORE INTO collecting (track_id, state, duration_s, updated_at) "
-        "SELECT id, 'waiting', duration_s, ? FROM tracks WHERE id = ?",
+        "INSERT OR IGNORE INTO collecting (track_id, state, updated_at) SELECT id, 'waiting', ? FROM tracks WHERE id = ?",
         (values["updated_at"], track_id),
     )
     columns = ", ".join(f"{name} = ?" for name in values)  # names written in this room
     db.execute(f"UPDATE collecting SET {columns} WHERE track_id = ?", (*values.values(), track_id))  # noqa: S608
+
+
+def _is_there(db: sqlite3.Connection, track_id: int) -> bool:
+    """Whether a track is still in the library: it may have been removed with its playlist while a job was at it."""
+    return db.execute("SELECT 1 FROM tracks WHERE id = ?", (track_id,)).fetchone() is not None
 
 
 def _found(db: sqlite3.Connection, track_id: int) -> list[Found]:

@@ -207,7 +207,8 @@ class Library:
                 (state, reason, duration_s, todo.audio_id),
             )
             db.execute(
-                "UPDATE tracks SET duration_s = ? WHERE id = (SELECT track_id FROM audio_files WHERE id = ?)",
+                "UPDATE tracks SET duration_s = ? WHERE id = (SELECT track_id FROM audio_files WHERE id = ?) "
+                "AND NOT EXISTS (SELECT 1 FROM collecting WHERE track_id = tracks.id)",  # there it stays as listed
                 (duration_s, todo.audio_id),
             )
 
@@ -277,7 +278,8 @@ class Library:
         """All tracks (or one), newest last, with the state of their spectrogram under one recipe."""
         with self._database.read() as db:
             rows = db.execute(
-                "SELECT tracks.id, title, artist, album, tracks.duration_s, isrc, coalesce(path, ''), "
+                "SELECT tracks.id, title, artist, album, coalesce(audio_files.duration_s, tracks.duration_s), isrc, "
+                "coalesce(path, ''), "
                 "coalesce(sha256, ''), coalesce(codec, ''), coalesce(sample_rate, 0), set_aside, "
                 "CASE WHEN sha256 IS NULL THEN 'no sound' WHEN spectrograms.state = 'done' THEN 'ready' "
                 "WHEN spectrograms.state = 'failed' THEN 'failed' ELSE 'waiting' END, coalesce(audio_files.reason, ''), "

@@ -8,7 +8,6 @@ CREATE TABLE collecting (
     tries INTEGER NOT NULL DEFAULT 0,     -- that failed for a reason that may pass
     retry_at TEXT,                        -- not before
     searched_at TEXT,                     -- NULL: to be searched for
-    duration_s REAL,                      -- as listed, before there was any sound
     url TEXT,                             -- fetched: where from; doubtful: the candidate in front; else: what a person wants
     wish TEXT CHECK (wish IN ('take', 'hear')),  -- a person wants `url`: as the track's sound, or to hear it first
     job_id INTEGER,                       -- the job that came to this

@@ -556,7 +556,7 @@ def test_names_of_folders_are_shown_as_they_are(home: Settings, tmp_path: Path, 
 
 @pytest.mark.parametrize(
     ("fill", "next_step"),
-    [(taken_in, "Next: Import songs"), (waiting, "Next: Import songs")],
+    [(taken_in, "Next: Collect the songs"), (waiting, "Next: Collect the songs")],
     ids=["taken in", "waiting"],
 )
 def test_with_playlists_and_no_sound_songs_are_the_next_step(

@@ -29,6 +29,8 @@ COMMANDS = [
     "import",
     "tracks",
     "genre-votes",
+    "match",
+    "collect",
     "preprocess",
     "train",
     "evaluate",

@@ -289,7 +289,7 @@ def test_two_tracks_cannot_have_the_same_sound(
 ) -> None:
     with serving(lambda asked: Answer(sound(7), headers={"Content-Type": "audio/wav"})) as server:
         take_in(database, song(server, 1), song(server, 2))
-        told = run(database, own(settings, server))
+        told = run(database, own(settings, server), at_once=1)
     assert (told["fetched"], told["failed"]) == (1, {"same sound": 1})
     assert "Song 1" in collection.standings()[2].message
     from core.library.catalogue import Catalogue

@@ -10,7 +10,7 @@ import pytest
 from core.database import Database
 from core.errors import JobFailed, JobStopped
 from core.jobs import kinds
-from core.jobs.queue import GIVEN_UP, MAX_ATTEMPTS, Job, Queue
+from core.jobs.queue import GIVEN_UP, MAIN, MAX_ATTEMPTS, Job, Queue
 from core.jobs.worker import open_queue, run_here, work
 from core.library.playlists import Playlists
 from core.library.store import Library
@@ -241,7 +241,8 @@ def test_a_job_that_took_its_workers_down_too_often_is_not_begun_again(
     for _ in range(MAX_ATTEMPTS):
         assert all(crashing.claim("dead", job_id=job.id) for job in jobs)
         later += 1
-    work(settings, until_empty=True)
+    for lane in (MAIN, "musicbrainz"):
+        work(settings, lane=lane, until_empty=True)
     assert [(queue.get(job.id).state, queue.get(job.id).message) for job in jobs] == [("failed", GIVEN_UP)] * 3
     assert web.server.asked == []
 
@@ -258,5 +259,6 @@ def test_a_stop_before_the_first_step_asks_nobody(
     for job in jobs:
         assert gone.claim("dead", job_id=job.id)
         queue.request_stop(job.id)
-    work(settings, until_empty=True)
+    for lane in (MAIN, "musicbrainz"):
+        work(settings, lane=lane, until_empty=True)
     assert [queue.get(job.id).state for job in jobs] == ["stopped"] * 3 and web.server.asked == []
