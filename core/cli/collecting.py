@@ -52,6 +52,9 @@ def match(
 def collect(
     limit: Annotated[int | None, typer.Option(min=1, help="Try at most so many tracks.", show_default="all")] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try those that failed again, too.")] = False,
+    reason: Annotated[
+        list[str] | None, typer.Option(help="With --retry-failed: only those of this reason; may be repeated.")
+    ] = None,
     genre: Annotated[
         list[str] | None, typer.Option(help="Only tracks of this genre; may be repeated.", show_default="all")
     ] = None,
@@ -71,9 +74,11 @@ def collect(
     with command(as_json, home) as settings:
         if not (keep_sound or spectrograms):
             raise typer.BadParameter("--no-keep-sound needs the spectrograms: else nothing would be left.")
+        if reason and not retry_failed:
+            raise typer.BadParameter("--reason belongs to --retry-failed.")
         database = Database(settings.database)
         if retry_failed:
-            Collection(database).retry()
+            Collection(database).retry(reasons=reason)
         genres = [Genres(database).canonical(name) for name in genre] if genre else None
         options: dict[str, Any] = {
             "limit": limit,
