@@ -11,7 +11,6 @@ from core.collecting.places import place_of
 from core.errors import LibraryError
 from core.jobs import kinds
 from core.library.collection import Found, Review, Sound
-from core.sources import cleaning
 
 SHOWN = 9  # other candidates: those that have a key
 
@@ -52,10 +51,19 @@ def section(waiting: list[int]) -> None:
 
 def wait_for_one(fetching: int) -> None:
     """Nothing can be heard yet; the page runs anew when something can."""
+    if not _is_collecting():
+        st.info(
+            f"{ui.counted(fetching, 'song')} you wanted to hear or to take: not fetched yet.", icon=":material/pause:"
+        )
+        if st.button("Fetch now", type="primary", icon=":material/download:"):
+            fetch_wishes()
+            st.rerun()
+        return
 
     @st.fragment(run_every=1.0)
     def look() -> None:
-        if state.collection().to_review() or not state.collection().wanted(wished_only=True):
+        done = state.collection().to_review() or not state.collection().wanted(wished_only=True)
+        if done or not _is_collecting():
             st.rerun()
         st.info(f"{ui.counted(fetching, 'song')} being fetched …", icon=":material/downloading:")
 
@@ -173,7 +181,7 @@ def paste_link(track_id: int, *, label: str) -> None:
                         "Songs are not fetched from this address. It must be that of one song on YouTube, SoundCloud, "
                         "Bandcamp, Jamendo, Audius or archive.org, or at a host in GENRESCOPE_ALLOWED_HOSTS."
                     )
-                state.collection().paste(track_id, place.address, cleaning.name(place.title))
+                state.collection().paste(track_id, place.address, "")
                 fetch_wishes()
                 state.tell("It will be fetched next.")
                 st.rerun()
@@ -181,9 +189,13 @@ def paste_link(track_id: int, *, label: str) -> None:
 
 def fetch_wishes() -> None:
     """See to it that what a person chose just now is fetched; a run that goes on takes it up by itself."""
-    if not any(job.kind == "collect" for job in state.queue().unfinished()):
+    if not _is_collecting():
         wished = [one.track_id for one in state.collection().wanted(wished_only=True)]
         state.begin(kinds.submit_collect(state.queue(), track_ids=wished))
+
+
+def _is_collecting() -> bool:
+    return bool(state.queue().unfinished(lane="collect"))
 
 
 def _reasons(reasons: Mapping[str, float]) -> str:
