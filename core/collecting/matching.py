@@ -7,7 +7,6 @@ missing one: what is not explained by the track's own names speaks against a can
 Titles are read as `library.titles` does: words are lower-case ASCII, noise such as "official video" is dropped.
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +22,8 @@ ACCEPTED = 0.8
 """From here on a candidate is taken without asking."""
 DOUBTFUL = 0.5
 """From here on a person is asked."""
+JUST_DOUBTFUL = ACCEPTED - 0.01
+"""What a candidate comes to at most that must not be taken without asking."""
 
 NEAR_S, FAR_S = 2.0, 7.0
 """Lengths this near (seconds) are equal: services round, and count silence differently. Farther than `FAR_S` they are
@@ -157,7 +158,7 @@ def judge(track: ListedTrack, candidate: Candidate) -> Match | None:
     }
     score = sum(reasons.values())
     if known < CERTAIN_ARTIST and score >= ACCEPTED and not candidate.has_isrc:
-        reasons["artist not certain"] = math.nextafter(ACCEPTED, 0.0) - score
+        reasons["artist not certain"] = JUST_DOUBTFUL - score
         score = sum(reasons.values())
     return Match(candidate, round(score, 4), {name: round(value, 4) for name, value in reasons.items() if value})
 
