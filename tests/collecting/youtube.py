@@ -28,7 +28,7 @@ class Recording:
 
 
 class YouTube:
-    """Answers as youtube.com and music.youtube.com do; a search lists what shares a word with it, in a fixed order."""
+    """Answers as youtube.com and music.youtube.com do; a search lists what shares words with it, the most first."""
 
     def __init__(self, recordings: Sequence[Recording]) -> None:
         self.recordings = {one.id: one for one in recordings}
@@ -54,20 +54,15 @@ class YouTube:
     def _found(self, host: str, query: str) -> Answer:
         is_music = host.startswith("music.")
         self.queries.append(("music" if is_music else "videos", query))
-        words = set(re.findall(r"\w+", query.casefold()))
-        found = (
-            []
-            if self.hidden_from_videos and not is_music
-            else [
-                one
-                for one in self.recordings.values()
-                if (one.isrc and one.isrc == query)
-                or (
-                    words & set(re.findall(r"\w+", f"{one.title} {one.channel}".casefold()))
-                    and (one.is_song or not is_music)
-                )
-            ]
-        )
+        wanted = _words(query)
+        shared = {one.id: len(wanted & _words(f"{one.title} {one.channel}")) for one in self.recordings.values()}
+        found = [
+            one
+            for one in sorted(self.recordings.values(), key=lambda one: -shared[one.id])
+            if (one.isrc and one.isrc == query) or (shared[one.id] and (one.is_song or not is_music))
+        ]
+        if self.hidden_from_videos and not is_music:
+            found = []
         rows = [_music_row(one) if is_music else _video_row(one) for one in found]
         if is_music:
             shelf = {"sectionListRenderer": {"contents": [{"musicShelfRenderer": {"contents": rows}}]}}
@@ -85,6 +80,10 @@ class YouTube:
         for sound in told["streamingData"]["adaptiveFormats"]:
             sound["url"] += f"&of={video_id}"
         return as_json(told)
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.casefold()))
 
 
 def _watch_page(one: Recording) -> Answer:

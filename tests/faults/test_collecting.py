@@ -1,6 +1,8 @@
 """A collection with the faults of real hosts, and its process killed with -9 at random moments.
 
-Every track ends fetched, or told why not; nothing is fetched twice; no half file is ever taken for a song.
+Most tracks have an address of their own at a host on loopback; one in ten is only a name, and is searched for on a made-up
+YouTube, which lists the songs of all others too. Every track ends fetched, or told why not; nothing is fetched twice; no
+half file is ever taken for a song.
 `GENRESCOPE_TEST_TRACKS` and `GENRESCOPE_TEST_KILLS` say how many (120 and 3 unless told); every moment comes from a seed.
 """
 
@@ -8,11 +10,13 @@ import hashlib
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +25,12 @@ import pytest
 
 from core.database import Database
 from core.library.playlists import Playlists
+from core.music import ListedTrack, Playlist
 from core.settings import Settings
-from core.sources.lists import read_list
-from tests.collecting.song_host import SongHost, faults_of, sound
-from tests.loopback import Loopback, serving
+from tests.collecting.song_host import SECONDS, SongHost, faults_of, sound
+from tests.collecting.youtube import Recording, YouTube
+from tests.loopback import Answer, Asked, Loopback, serving
+from tests.sources.conftest import certificate, for_other_processes  # noqa: F401
 
 PROJECT = Path(__file__).resolve().parents[2]
 TRACKS = int(os.environ.get("GENRESCOPE_TEST_TRACKS", "120"))
@@ -36,6 +42,33 @@ ENDS = {
 """How a song with each fault ends."""
 
 
+SEARCHED = range(0, TRACKS, 10)
+"""Songs that are only names."""
+
+
+class Outside:
+    """YouTube with the songs that are only names; their sound comes with the faults of `songs`."""
+
+    def __init__(self, songs: SongHost) -> None:
+        self._songs = songs
+        found = [Recording(f"{n:011d}", title(n), f"{artist(n)} - Topic", SECONDS, sound=sound(n)) for n in SEARCHED]
+        live = [replace(one, id=f"live{one.id[4:]}", title=f"{one.title} (Live)", channel="a fan") for one in found]
+        self._youtube = YouTube([*live, *found])
+
+    def __call__(self, asked: Asked) -> Answer:
+        if asked.path == "/videoplayback":
+            return self._songs(replace(asked, path=f"/{int(asked.query['of'])}.wav"))
+        return self._youtube(asked)
+
+
+def title(number: int) -> str:
+    return f"Song number {number}"
+
+
+def artist(number: int) -> str:
+    return f"Artist {number % 50}"
+
+
 @pytest.fixture
 def host() -> Iterator[tuple[SongHost, Loopback]]:
     songs = SongHost(faults_of(TRACKS))
@@ -44,33 +77,57 @@ def host() -> Iterator[tuple[SongHost, Loopback]]:
         songs.patience.set()
 
 
-def collect(settings: Settings, server: Loopback) -> subprocess.Popen[bytes]:
-    surroundings = {
-        "GENRESCOPE_HOME": str(settings.home),
-        "GENRESCOPE_ALLOWED_HOSTS": server.url.removeprefix("http://"),
-        "GENRESCOPE_SONG_TIME_LIMIT_S": "6",
-        "GENRESCOPE_LEASE_S": "1",
-    }
-    command = [sys.executable, "-m", "core", "collect", "--at-once", "4", "--json"]
-    return subprocess.Popen(
-        command, cwd=PROJECT, env={**os.environ, **surroundings}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+@pytest.fixture
+def surroundings(
+    host: tuple[SongHost, Loopback],
+    certificate: Path,  # noqa: F811
+    settings: Settings,
+    tmp_path: Path,
+) -> Iterator[dict[str, str]]:
+    """The environment of a process that collects."""
+    songs, server = host
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate)
+    with serving(Outside(songs), tls) as internet:
+        yield {
+            **os.environ,
+            **for_other_processes(internet, certificate, tmp_path),
+            "GENRESCOPE_HOME": str(settings.home),
+            "GENRESCOPE_ALLOWED_HOSTS": server.url.removeprefix("http://"),
+            "GENRESCOPE_FETCH_PAUSE_S": "0",
+            "GENRESCOPE_SONG_TIME_LIMIT_S": "20",
+            "GENRESCOPE_LEASE_S": "1",
+        }
+
+
+def listed(server: Loopback) -> Playlist:
+    """All songs, those of `SEARCHED` without an address."""
+    tracks = tuple(
+        ListedTrack(title(n), (artist(n),), "", SECONDS, None, str(n), "" if n in SEARCHED else f"{server.url}/{n}.wav")
+        for n in range(TRACKS)
     )
+    return Playlist("csv", "/private.csv", "Private", tracks)
+
+
+def collect(surroundings: dict[str, str]) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "core", "collect", "--at-once", "4", "--json"]
+    return subprocess.Popen(command, cwd=PROJECT, env=surroundings, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def fetched(database: Database) -> dict[int, str]:
     """SHA-256 of every song that the library has, by its number."""
     with database.read() as db:
-        rows = db.execute("SELECT url, sha256 FROM audio_files JOIN track_urls USING (track_id)").fetchall()
-    return {int(url.rpartition("/")[2].removesuffix(".wav")): sha256 for url, sha256 in rows}
+        rows = db.execute("SELECT title, sha256 FROM audio_files JOIN tracks ON tracks.id = track_id").fetchall()
+    return {int(name.removeprefix(title(0)[:-1])): sha256 for name, sha256 in rows}
 
 
 def standing(database: Database) -> dict[int, str]:
     """How each song that was tried stands: `fetched`, `waiting`, or the reason of its failure."""
     with database.read() as db:
         rows = db.execute(
-            "SELECT track_urls.url, iif(state = 'failed', reason, state) FROM collecting JOIN track_urls USING (track_id)"
+            "SELECT title, iif(state = 'failed', reason, state) FROM collecting JOIN tracks ON tracks.id = track_id"
         ).fetchall()
-    return {int(url.rpartition("/")[2].removesuffix(".wav")): state for url, state in rows}
+    return {int(name.removeprefix(title(0)[:-1])): state for name, state in rows}
 
 
 def peak_bytes(process: subprocess.Popen[bytes]) -> int:
@@ -87,14 +144,16 @@ def peak_bytes(process: subprocess.Popen[bytes]) -> int:
     return total
 
 
-def test_a_collection_survives_faults_and_kills(host: tuple[SongHost, Loopback], settings: Settings) -> None:
+def test_a_collection_survives_faults_and_kills(
+    host: tuple[SongHost, Loopback], surroundings: dict[str, str], settings: Settings
+) -> None:
     songs, server = host
     database = Database(settings.database)
-    Playlists(database).take_in(read_list("private.m3u", songs.listed(server.url).encode()), None)
+    Playlists(database).take_in(listed(server), None)
     rng, begun, peak = np.random.default_rng(1), time.monotonic(), 0
 
     for kill in range(KILLS):
-        process = collect(settings, server)
+        process = collect(surroundings)
         goal = len(fetched(database)) + int(rng.integers(1, max(2, TRACKS // (2 * KILLS))))
         while len(fetched(database)) < goal and process.poll() is None:
             time.sleep(0.02)
@@ -108,7 +167,7 @@ def test_a_collection_survives_faults_and_kills(host: tuple[SongHost, Loopback],
             assert songs.asked[number] == asked_before[number]
 
     known, asked_before = set(fetched(database)), Counter(songs.asked)
-    process = collect(settings, server)
+    process = collect(surroundings)
     while process.poll() is None:
         peak = max(peak, peak_bytes(process))
         time.sleep(0.2)
@@ -148,7 +207,7 @@ def test_a_collection_survives_faults_and_kills(host: tuple[SongHost, Loopback],
 
     # doing it again asks nobody
     n_asked = len(server.asked)
-    again_process = collect(settings, server)
+    again_process = collect(surroundings)
     out, _ = again_process.communicate()
     assert json.loads(out)["fetched"] == 0 and json.loads(out)["failed"] == answer["failed"]
     assert len(server.asked) == n_asked

@@ -42,6 +42,13 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return both
 
 
+def for_other_processes(internet: Loopback, certificate: Path, folder: Path) -> dict[str, str]:
+    """Surroundings in which another process, and all that it begins, finds `internet` outside, and trusts it."""
+    (folder / "sitecustomize.py").write_text(f"import certifi\n\ncertifi.where = lambda: {str(certificate)!r}\n")
+    proxies = {"https_proxy": internet.url, "http_proxy": "", "all_proxy": "", "no_proxy": "127.0.0.1"}
+    return {**proxies, **{name.upper(): value for name, value in proxies.items()}, "PYTHONPATH": str(folder)}
+
+
 @pytest.fixture
 def internet(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Internet]:
     """Call it with what all hosts answer; from then on everything goes there: by proxy, encrypted, and trusted."""
