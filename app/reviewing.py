@@ -101,14 +101,14 @@ def candidate(review: Review, found: Found) -> None:
 
 
 def play(sound: Sound) -> None:
-    """The sound of a candidate; it begins by itself, and the space bar stops it."""
+    """The sound of a candidate; it begins by itself, and a key stops it (not the space bar, which presses what has the focus)."""
     is_on = not state.get(state.SILENT, False)
     if is_on and Path(sound.path).exists():
         st.audio(sound.path, format=ui.PLAYABLE.get(Path(sound.path).suffix, "audio/wav"), autoplay=True)
     st.button(
         "Stop" if is_on else "Play",
         icon=":material/stop:" if is_on else ":material/play_arrow:",
-        shortcut="space",
+        shortcut="p",
         on_click=state.put,
         args=(state.SILENT, is_on),
         type="tertiary",

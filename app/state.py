@@ -74,7 +74,7 @@ COLLECT_VIEW = "collect-view"
 REVIEWED = "reviewed"
 """The doubtful track that is before the person: it stays there, whatever jobs come to meanwhile."""
 SILENT = "silent"
-"""Doubtful matches are not played by themselves: the space bar was pressed."""
+"""Doubtful matches are not played by themselves: a person stopped one."""
 ADD_OPEN, SEARCH_OPEN, SHARE_OPEN = "add-open", "search-open", "share-open"
 """Parts of the Playlists page that stay open while the page changes around them."""
 

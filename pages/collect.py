@@ -234,6 +234,7 @@ else:
             start_section(counts, collecting)
         elif to_review:
             st.info(
-                f"{ui.counted(len(to_review), 'match')} wait for your ear, under *Review*.", icon=":material/hearing:"
+                f"{ui.counted(len(to_review), 'song')} to be heard and settled, under *Review*.",
+                icon=":material/hearing:",
             )
     progress_view(collecting)
