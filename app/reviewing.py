@@ -13,6 +13,7 @@ from core.jobs import kinds
 from core.library.collection import Found, Review, Sound
 
 SHOWN = 9  # other candidates: those that have a key
+NEEDED = ("title", "artist", "length")  # reasons that a match should have
 
 
 def section(waiting: list[int]) -> None:
@@ -91,7 +92,7 @@ def candidate(review: Review, found: Found) -> None:
     st.markdown(f"{ui.clock(length)}{_apart(review.track.duration_s, length)}")
     st.link_button("Open its page", one.url, icon=":material/open_in_new:", type="tertiary")
     if found.reasons:
-        st.caption(ui.plain(_reasons(found.reasons)))
+        st.caption(_reasons(found.reasons))
     if found.state == "failed":
         st.warning(ui.plain(found.message), icon=":material/error:")
     elif found.sound:
@@ -156,7 +157,7 @@ def choices(track_id: int, listed_s: float | None, found: Sequence[Found]) -> No
                 state.collection().hear(track_id, candidate.url)
                 if not one.sound:
                     fetch_wishes()
-                    state.tell("It is fetched, and comes back here to be heard.")
+                    state.tell("It is being fetched, and comes back here to be heard.")
                 st.rerun()
         by = candidate.channel or ", ".join(candidate.artists)
         parts = [
@@ -199,16 +200,16 @@ def _is_collecting() -> bool:
 
 
 def _reasons(reasons: Mapping[str, float]) -> str:
-    """What a score is made of: what should speak for it, also where it does not, then what speaks against it."""
-    needed = [f"{name} {reasons.get(name, 0.0):.2f} of {WEIGHTS[name]:.2f}" for name in ("title", "artist", "length")]
-    rest = sorted(
-        ((name, value) for name, value in reasons.items() if name not in ("title", "artist", "length")), key=_worth
-    )
-    return " · ".join([*needed, *(f"{name} {value:+.2f}" for name, value in rest)])
+    """What a score is made of, in hundredths: what should speak for it, also where it does not, then all else."""
+    needed = [_needed(name, 100 * reasons.get(name, 0.0), 100 * WEIGHTS[name]) for name in NEEDED]
+    rest = sorted(((100 * value, name) for name, value in reasons.items() if name not in NEEDED), reverse=True)
+    return " · ".join([*needed, *(f"{ui.plain(name)} {points:+.0f}" for points, name in rest)])
 
 
-def _worth(reason: tuple[str, float]) -> float:
-    return -reason[1]
+def _needed(name: str, points: float, most: float) -> str:
+    """A reason that a match should have, ticked if all of it is there."""
+    icon = ":green[:material/check:]" if round(points) >= round(most) else ":orange[:material/close:]"
+    return f"{icon} {name} {points:.0f} of {most:.0f}"
 
 
 def _sure(score: float | None) -> str:

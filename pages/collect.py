@@ -97,13 +97,16 @@ def progress_view(job: Job | None) -> None:
             total.update(states)
         disk = shutil.disk_usage(state.settings().home)
         here, hourly = state.collection().size_bytes(), state.collection().fetched_within(3600.0)
-        with st.container(horizontal=True):
+        with st.container(horizontal=True, gap="medium"):
             st.metric("With sound", f"{total['sound']:,} of {sum(total.values()):,}", width="content")
             st.metric("Fetched in the last hour", f"{hourly:,}", width="content")
             st.metric("Songs take", size_in_words(here), width="content")
             st.metric("Disk free", size_in_words(disk.free), width="content")
         for title, until in state.paused_hosts():
-            st.info(f"{ui.plain(title)} asks for a pause until {until:%H:%M}.", icon=":material/hourglass:")
+            st.info(
+                f"{ui.plain(title)} is not asked before {until:%H:%M}: it wants a pause, or could not be reached.",
+                icon=":material/hourglass:",
+            )
         named = {genre or NO_GENRE: states for genre, states in counts.items()}
         st.altair_chart(charts.collecting(named), key="collecting")
 
@@ -145,7 +148,7 @@ def problems_view() -> None:
             "what happened": [standing.message for _, standing in rows],
         }
     )
-    st.markdown("**Which they are.** Tick one to say where it is.")
+    st.markdown("**Which they are.** Tick one to choose another of what was found, or to say where it is.")
     picked = st.dataframe(table, hide_index=True, on_select="rerun", selection_mode="single-row", key="problems")
     chosen = [rows[i][0] for i in picked["selection"]["rows"] if i < len(rows)]
     if chosen:

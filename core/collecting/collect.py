@@ -116,7 +116,7 @@ class Collector:
         self._ours: set[int] = set()
         self._settled: set[int] = set()
         self._looked_for_wishes = self._looked_at_disk = 0.0
-        self._said = ""
+        self._said = self._why = ""  # what is being done; what went wrong last, so that something has to wait
 
     def run(self) -> dict[str, Any]:
         """Collect; answers `{"fetched", "failed": {reason: n}, "doubtful", "waiting", "seconds"}`.
@@ -376,6 +376,7 @@ class Collector:
             self._candidate_failed(wanted, task.order.url, error)
 
     def _put_off(self, wanted: Wanted, error: NotFetched, retry_at: datetime | None, tries: int) -> None:
+        self._why = str(error)
         self._collection.put_off(
             wanted.track_id,
             reason=error.reason,
@@ -425,7 +426,8 @@ class Collector:
             return ""
         at = datetime.fromtimestamp(next_at).strftime("%H:%M:%S")
         paused = self._hosts.paused()
-        return f"{', '.join(paused)} asks for a pause; going on at {at}" if paused else f"Trying again at {at}"
+        why = f"{', '.join(paused)} asks for a pause." if paused and not self._why else self._why
+        return f"{why} Going on at {at}".strip()
 
 
 @contextmanager

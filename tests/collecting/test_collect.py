@@ -313,6 +313,25 @@ def test_a_host_that_wants_a_pause_gets_it_and_the_song_is_fetched_then(
     assert not [asked for asked in server.asked if first < asked.at < first + 1.0], "nothing is asked in between"
 
 
+def test_what_is_waited_for_is_told_and_until_when(
+    database: Database, collection: Collection, settings: Settings, host: tuple[SongHost, Loopback]
+) -> None:
+    songs, server = host
+    songs.faults, songs.retry_after = ["limited"], "3"
+    take_in(database, song(server, 0))
+    told: set[str] = set()
+    collector = Collector(
+        Library(database),
+        collection,
+        own(settings, server),
+        Options(patience_s=5.0),
+        on_progress=lambda done, total, message: told.add(message),
+        processes=here,
+    )
+    assert collector.run()["failed"] == {}
+    assert any("asked too often" in message and "Going on at " in message for message in told), told
+
+
 def test_a_long_pause_is_not_slept_through_and_outlasts_the_run(
     database: Database, collection: Collection, settings: Settings, host: tuple[SongHost, Loopback]
 ) -> None:
