@@ -60,6 +60,7 @@ def start_section(counts: dict[str, Counter[str]], job: Job | None) -> None:
             f"About {size_in_words(n * SPECTROGRAM_BYTES)}. It saves {size_in_words(n * SONG_BYTES)}, and loses "
             "listening, and spectrograms by another recipe, until it is fetched again.",
         ],
+        key="keep-sound",  # else another number of songs, which changes the captions, would undo the choice
     )
     at_once = st.slider(
         "Fetched side by side", 1, 4, 2, help="More is not faster where a site sets the pace.", width=300
@@ -154,7 +155,7 @@ def problems_view() -> None:
     if chosen:
         found = [one for one in state.collection().found(chosen[0].id) if one.state != "rejected"]
         reviewing.choices(chosen[0].id, chosen[0].duration_s, found)
-        reviewing.paste_link(chosen[0].id, label=f"Where is {chosen[0].artist} – {chosen[0].title}?")
+        reviewing.paste_link(chosen[0].id, label=f"Where is {ui.plain(f'{chosen[0].artist} – {chosen[0].title}')}?")
 
 
 def collected_view() -> None:

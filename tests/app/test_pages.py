@@ -15,17 +15,18 @@ from core.database import Database
 from core.jobs import kinds, worker
 from core.jobs.queue import Queue
 from core.library.catalogue import Catalogue
+from core.library.collection import Collection, Found, Sound
 from core.library.edits import latest_edit
 from core.library.genres import Genres
 from core.library.playlists import Playlists
 from core.library.starters import starters
 from core.library.store import Library
-from core.music import ListedTrack, Playlist
+from core.music import Candidate, ListedTrack, Playlist
 from core.settings import Settings
 from tests.lists import listed, playlist
 
 PROJECT = Path(__file__).resolve().parents[2]
-PAGES = ["home", "playlists", "genres", "library", "explore", "train", "predict"]
+PAGES = ["home", "playlists", "genres", "collect", "library", "explore", "train", "predict"]
 VIEWS = ["Vocabulary", "Charts", "Several genres", "Balance", "Same song twice?", "MusicBrainz"]
 NAME = "<script>alert(1)</script> *x* $x$ =cmd() `x` [x](http://x)"
 """A name that does harm, or looks like something else, where it is read as Markdown."""
@@ -78,6 +79,7 @@ def labels(shown: AppTest) -> set[str]:
         ("explore", "Import songs"),
         ("playlists", "Read"),
         ("genres", "Add playlists"),
+        ("collect", "Add playlists"),
         ("train", "Go to the library"),
         ("predict", "Train a network"),
     ],
@@ -231,7 +233,31 @@ def at_work(database: Database) -> None:
     queue.finish(failed, "me", "failed", message=NAME, traceback=NAME)
 
 
-STATES: list[Callable[[Database], None]] = [taken_in, waiting, found, in_doubt, jobs_ended, at_work]
+def collecting(database: Database) -> None:
+    """Of tracks without sound some are doubtful, failed, fetched, wanted, and one is to be searched for; a run is paused."""
+    taken_in(database)
+    collection = Collection(database)
+    sound = Sound("/no/such/file.wav", "0" * 64, 1, 1, "wav", "pcm_s16le", 8000, 1, 5.0)
+    for number in range(1, 6):
+        many = [
+            Candidate(f"https://a.b/{number}{place}", "x", f"{NAME} {place}", NAME, (NAME,), NAME, 9.0, views=1)
+            for place in range(3)
+        ]
+        reasons = {"title": 0.45, "length": 0.2, "live": -0.5, NAME: 0.05}
+        collection.searched(number, [Found(one, 0.65, reasons, 1) for one in many], job_id=1)
+    collection.doubtful(1, "https://a.b/10", sound, message=NAME, job_id=1)
+    collection.doubtful(2, "https://a.b/20", None, message=NAME, job_id=1)
+    collection.candidate_failed(2, "https://a.b/21", reason="gone", message=NAME)
+    collection.failed(3, reason="gone", message=NAME, job_id=1)
+    collection.fetched(4, "https://a.b/40", sound, None, job_id=1)
+    collection.hear(5, "https://a.b/50")
+    queue = Queue(database, lease_s=60)
+    claimed = queue.claim("me", job_id=kinds.submit_collect(queue, limit=50).id)
+    assert claimed
+    queue.finish(claimed, "me", "stopped", message=NAME)
+
+
+STATES: list[Callable[[Database], None]] = [taken_in, waiting, found, in_doubt, jobs_ended, at_work, collecting]
 BY_NAME = [pytest.param(state, id=state.__name__) for state in STATES]
 NOT_MARKDOWN = {"Selectbox", "MultiSelect"}
 """Their options are shown as they are."""
@@ -298,6 +324,21 @@ def test_names_are_never_read_as_markdown(database: Database, page: str, fill: C
     assert dangers(shown) == []
     if page == "playlists":
         assert any("\\<" in text for text in markdown(shown)), "and yet they are shown"
+
+
+@pytest.mark.parametrize("view", ["progress", "review", "problems", "collected"])
+@pytest.mark.parametrize("fill", BY_NAME)
+def test_every_view_of_collecting(database: Database, view: str, fill: Callable[[Database], None]) -> None:
+    fill(database)
+    assert dangers(show("collect", **{"collect-view": view})) == []
+
+
+@pytest.mark.parametrize("view", ["problems", "collected"])
+def test_a_row_of_collecting_that_is_ticked(database: Database, view: str) -> None:
+    collecting(database)
+    shown = show("collect", **{"collect-view": view, view: ticked(0)})
+    assert dangers(shown) == []
+    assert ("Hear" if view == "problems" else "This is another song") in labels(shown)
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -564,3 +605,54 @@ def test_with_playlists_and_no_sound_songs_are_the_next_step(
 ) -> None:
     fill(database)
     assert next_step in labels(show("home"))
+
+
+# -- collecting --------------------------------------------------------------------------------------------------------
+
+
+def test_collecting_is_begun_with_what_was_chosen(database: Database, queue: Queue) -> None:
+    taken_in(database)
+    shown = show("collect")
+    assert "Collect 8 songs" in labels(shown)
+    shown.number_input[0].set_value(3)
+    shown.radio[0].set_value(False)
+    click(run(shown), "Collect 3 songs")
+    (job,) = queue.unfinished()
+    assert job.kind == "collect"
+    assert (job.parameters["limit"], job.parameters["keep_sound"], job.parameters["genres"]) == (3, False, None)
+
+
+def test_a_paused_run_goes_on_with_the_same_choices_or_is_cancelled(database: Database, queue: Queue) -> None:
+    collecting(database)
+    assert "Collecting is paused" in show("collect").markdown[1].value
+    cancelled = click(show("collect"), "Cancel")
+    assert "Collect 4 songs" in labels(cancelled) and queue.unfinished() == []
+    click(show("collect"), "Go on")
+    assert [job.parameters for job in queue.unfinished()] == [{"limit": 50}]
+
+
+def test_what_failed_is_tried_again_by_its_reason(database: Database, queue: Queue) -> None:
+    collecting(database)
+    shown = show("collect", **{"collect-view": "problems"})
+    assert "It was deleted" in " ".join(markdown(shown))
+    click(shown, "Try again")
+    assert Collection(database).failures() == {} and [job.kind for job in queue.unfinished()] == ["collect"]
+    assert "Nothing has failed" in show("collect", **{"collect-view": "problems"}).info[0].value
+
+
+def test_what_was_fetched_can_be_rejected_and_that_undone(database: Database, queue: Queue) -> None:
+    collecting(database)
+    chosen = {"collect-view": "collected", "collected": ticked(0)}
+    click(show("collect", **chosen), "This is another song")
+    collection = Collection(database)
+    assert collection.standings()[4].state == "waiting" and collection.collected()[1] == 0
+    click(show("collect", **{"collect-view": "collected"}), "Undo")
+    assert collection.standings()[4].state == "fetched" and collection.collected()[1] == 1
+
+
+def test_a_wish_that_nobody_fetches_can_be_fetched_at_once(database: Database, queue: Queue) -> None:
+    collecting(database)
+    for track_id in (1, 2):
+        Collection(database).reject(track_id, [f"https://a.b/{track_id}{place}" for place in range(3)])
+    click(show("collect", **{"collect-view": "review"}), "Fetch now")
+    assert [job.parameters for job in queue.unfinished()] == [{"track_ids": [5]}]
