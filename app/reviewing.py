@@ -182,7 +182,7 @@ def paste_link(track_id: int, *, label: str) -> None:
                         "Songs are not fetched from this address. It must be that of one song on YouTube, SoundCloud, "
                         "Bandcamp, Jamendo, Audius or archive.org, or at a host in GENRESCOPE_ALLOWED_HOSTS."
                     )
-                state.collection().paste(track_id, place.address, "")
+                state.collection().paste(track_id, place.address)
                 fetch_wishes()
                 state.tell("It will be fetched next.")
                 st.rerun()

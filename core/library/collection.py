@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from core.database import Database, now
@@ -72,7 +73,8 @@ class Wanted:
 class Found:
     """A candidate as it is kept: `score` and `reasons` are those of `matching`; None and {} if a person pasted it.
 
-    `state` is `open`, `failed` (see `reason`, `message`) or `rejected`. `sound` is there once it was fetched.
+    `state` is `open`, `failed` (see `reason`, `message`) or `rejected`. `sound` is there once it was fetched, as long as
+    its file is.
     """
 
     candidate: Candidate
@@ -108,7 +110,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Collected:
-    """A track whose sound was fetched from `url`. `candidate` and `score` are None where it came from its own address."""
+    """A track whose sound was fetched from `url`. Where that is its own address, or was pasted, `score` is None."""
 
     track_id: int
     title: str
@@ -116,7 +118,7 @@ class Collected:
     listed_s: float | None
     duration_s: float
     url: str
-    candidate: Candidate | None
+    candidate: Candidate
     score: float | None
     reasons: Mapping[str, float]
 
@@ -198,7 +200,7 @@ class Collection:
                 "INSERT INTO candidates (track_id, url, candidate, state, reason, message) "
                 "SELECT id, ?, ?, 'failed', ?, ? FROM tracks WHERE id = ? ON CONFLICT DO UPDATE SET "
                 "state = 'failed', reason = excluded.reason, message = excluded.message",
-                (url, json.dumps(asdict(Candidate(url, "", ""))), reason, message, track_id),
+                (url, _bare(url), reason, message, track_id),
             )
             db.execute("UPDATE collecting SET wish = NULL, tries = 0 WHERE track_id = ? AND url = ?", (track_id, url))
 
@@ -266,12 +268,27 @@ class Collection:
         return [tuple(row) for row in rows]
 
     def size_bytes(self) -> int:
-        """How much the audio files in the workspace take."""
+        """How much the audio files in the workspace take, with those that wait to be heard."""
         with self._database.read() as db:
             row = db.execute(
-                "SELECT coalesce(sum(size_bytes), 0) FROM audio_files WHERE copied AND path <> ''"
+                "SELECT coalesce(sum(size_bytes), 0) FROM (SELECT sha256, size_bytes FROM audio_files "
+                "WHERE copied AND path <> '' UNION SELECT json_extract(sound, '$.sha256'), json_extract(sound, '$.size_bytes') "
+                "FROM candidates JOIN collecting USING (track_id) WHERE sound IS NOT NULL AND candidates.state = 'open' "
+                "AND collecting.state <> 'fetched')"
             ).fetchone()
         return int(row[0])
+
+    def turned_down(self) -> list[str]:
+        """Paths of sounds that were fetched to be heard, and were rejected, or another was taken: nobody needs them."""
+        with self._database.read() as db:
+            rows = db.execute(
+                "SELECT json_extract(sound, '$.path') FROM candidates JOIN collecting USING (track_id) "
+                "WHERE sound IS NOT NULL AND (candidates.state = 'rejected' OR collecting.state = 'fetched') "
+                "AND json_extract(sound, '$.sha256') NOT IN (SELECT sha256 FROM audio_files) "
+                "EXCEPT SELECT json_extract(sound, '$.path') FROM candidates JOIN collecting USING (track_id) "
+                "WHERE sound IS NOT NULL AND candidates.state <> 'rejected' AND collecting.state <> 'fetched'"
+            ).fetchall()
+        return [row[0] for row in rows]
 
     def moved(self, paths: Mapping[str, str], gone: Iterable[str]) -> None:
         """Files (by SHA-256) lie at these `paths` now; those `gone` lie nowhere."""
@@ -349,7 +366,7 @@ class Collection:
         """(tracks whose sound was fetched, those with the lowest scores first; how many there are)."""
         fetched = (
             "FROM collecting JOIN tracks ON tracks.id = collecting.track_id JOIN audio_files USING (track_id) "
-            "LEFT JOIN candidates ON candidates.track_id = tracks.id AND candidates.url = collecting.url "
+            "JOIN candidates ON candidates.track_id = tracks.id AND candidates.url = collecting.url "
             "WHERE collecting.state = 'fetched' AND audio_files.state <> 'missing'"
         )
         with self._database.read() as db:
@@ -367,9 +384,9 @@ class Collection:
                 row["listed_s"],
                 row["duration_s"],
                 row["url"],
-                _candidate(row["candidate"]) if row["candidate"] else None,
+                _candidate(row["candidate"]),
                 row["score"],
-                json.loads(row["reasons"] or "{}"),
+                json.loads(row["reasons"]),
             )
             for row in rows
         ], int(total)
@@ -403,14 +420,13 @@ class Collection:
                 (track_id, url),
             )
 
-    def paste(self, track_id: int, url: str, title: str) -> None:
+    def paste(self, track_id: int, url: str) -> None:
         """A person says that the track is at `url`: it is fetched and taken. One edit."""
         with editing(self._database, f"pasted a link for {self._name(track_id)}") as db:
-            candidate = json.dumps(asdict(Candidate(url, "", title)))
             db.execute(
                 "INSERT INTO candidates (track_id, url, candidate) VALUES (?, ?, ?) "
                 "ON CONFLICT DO UPDATE SET state = 'open', reason = '', message = ''",
-                (track_id, url, candidate),
+                (track_id, url, _bare(url)),
             )
             _put(db, track_id, state="waiting", reason="", message="", retry_at=None, tries=0, url=url, wish="take")
 
@@ -527,7 +543,7 @@ def _found(db: sqlite3.Connection, track_id: int) -> list[Found]:
             row["state"],
             row["reason"],
             row["message"],
-            Sound(**json.loads(row["sound"])) if row["sound"] else None,
+            _sound(row["sound"]),
         )
         for row in rows
     ]
@@ -545,14 +561,27 @@ def _candidate(text: str) -> Candidate:
     return Candidate(**{**said, "artists": tuple(said["artists"])})
 
 
+def _sound(text: str | None) -> Sound | None:
+    sound = Sound(**json.loads(text)) if text else None
+    return sound if sound and Path(sound.path).exists() else None
+
+
+def _bare(url: str) -> str:
+    """A candidate of which nothing is known but where it lies."""
+    return json.dumps(asdict(Candidate(url, "", "")))
+
+
 def _scored(found: Found) -> tuple[Any, ...]:
     return json.dumps(asdict(found.candidate)), found.score, json.dumps(dict(found.reasons)), found.rules
 
 
 def _keep_sound(db: sqlite3.Connection, track_id: int, url: str, sound: Sound | None) -> None:
+    """Note which sound lies at an address of a track."""
     if sound:
         db.execute(
-            "UPDATE candidates SET sound = ? WHERE track_id = ? AND url = ?", (json.dumps(asdict(sound)), track_id, url)
+            "INSERT INTO candidates (track_id, url, candidate, sound) SELECT id, ?, ?, ? FROM tracks WHERE id = ? "
+            "ON CONFLICT DO UPDATE SET sound = excluded.sound",
+            (url, _bare(url), json.dumps(asdict(sound)), track_id),
         )
 
 

@@ -1,5 +1,7 @@
-"""Files of the workspace that are not where they were: found again by what is in them, or noted as gone."""
+"""Files of the workspace that are not where they were: found again by what is in them, or noted as gone. And what may go."""
 
+import contextlib
+import time
 from pathlib import Path
 
 from core.audio.store import SpectrogramStore
@@ -9,13 +11,21 @@ from core.library.collection import Collection
 from core.recipes import SpectrogramRecipe
 from core.settings import Settings
 
+TURNED_DOWN_S = 86_400.0
+"""Sound that a person has turned down is kept for a day after it was fetched, so that undoing costs no second fetch."""
+
 
 def look_after_files(collection: Collection, settings: Settings, recipe: SpectrogramRecipe) -> None:
     """Find files that were moved within the workspace's folder of songs again, by their hash; note those that are gone.
 
     Sound that was deleted after its spectrogram was made is gone only if that is gone, too. `LibraryError` if the whole
-    folder is not there: that is a disk not plugged in, and no reason to fetch everything again.
+    folder is not there: that is a disk not plugged in, and no reason to fetch everything again. Sound that a person has
+    turned down is removed after a day.
     """
+    for path in map(Path, collection.turned_down()):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > TURNED_DOWN_S:
+                path.unlink()
     spectrograms = SpectrogramStore(settings.spectrograms, recipe.fingerprint)
     lost = [
         (sha256, size_bytes)

@@ -270,7 +270,7 @@ def test_a_song_of_another_length_is_another_song(
     take_in(database, song(server, 1, seconds=60.0))
     assert run(database, own(settings, server))["failed"] == {"wrong length": 1}
     assert "instead of 1 min 0 s" in collection.standings()[1].message
-    collection.paste(1, f"{server.url}/2.wav", "")
+    collection.paste(1, f"{server.url}/2.wav")
     assert run(database, own(settings, server))["fetched"] == 1, "a person knows better"
     assert Library(database).tracks(RECIPE.fingerprint)[0].duration_s == pytest.approx(SECONDS)
     assert collection.reject_sound(1) is None
@@ -473,7 +473,7 @@ def test_what_a_person_wishes_for_comes_first(
 ) -> None:
     _, server = host
     take_in(database, *[song(server, n) for n in range(5)])
-    collection.paste(4, f"{server.url}/30.wav", "")
+    collection.paste(4, f"{server.url}/30.wav")
     run(database, own(settings, server), at_once=1)
     assert server.asked[0].path == "/30.wav"
 

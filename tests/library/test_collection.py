@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from core.collecting import matching
+from core.collecting.steps import Search, next_step
 from core.database import Database
 from core.errors import LibraryError
 from core.library.catalogue import Catalogue
@@ -31,7 +32,7 @@ def candidate(name: str, score: float | None, **changes: Any) -> Found:
 
 def sound(name: str, *, duration_s: float = 201.25, size_bytes: int = 1000) -> Sound:
     sha256 = hashlib.sha256(name.encode()).hexdigest()
-    return Sound(f"/audio/{sha256}.webm", sha256, size_bytes, 5, "matroska", "opus", 48_000, 2, duration_s)
+    return Sound(__file__, sha256, size_bytes, 5, "matroska", "opus", 48_000, 2, duration_s)
 
 
 def spectrogram() -> Spectrogram:
@@ -74,7 +75,7 @@ def test_tracks_set_aside_or_with_sound_are_not_wanted_unless_wished_for(
     Library(database).set_aside([1])
     collection.fetched(2, B, sound("b"), None, job_id=1)
     assert ids(collection) == [3]
-    collection.paste(1, A, "")
+    collection.paste(1, A)
     assert ids(collection) == [1, 3] and ids(collection, wished_only=True) == [1]
 
 
@@ -114,7 +115,7 @@ def test_searching_again_forgets_no_decision(collection: Collection) -> None:
 
 
 def test_an_address_that_failed_is_remembered_and_a_wish_for_it_is_over(collection: Collection) -> None:
-    collection.paste(3, "https://youtu.be/aaaaaaaaaaa", "")
+    collection.paste(3, "https://youtu.be/aaaaaaaaaaa")
     collection.candidate_failed(3, "https://youtu.be/aaaaaaaaaaa", reason="gone", message="Gone.")
     (wanted,) = collection.wanted(track_ids=[3])
     (one,) = collection.found(3)
@@ -283,13 +284,21 @@ def test_a_collected_song_that_is_another_is_searched_for_on(collection: Collect
         collection.reject_sound(1)
 
 
+def test_a_song_that_is_another_at_its_own_address_is_not_fetched_from_there_again(collection: Collection) -> None:
+    own = "https://youtu.be/aaaaaaaaaaa"
+    collection.fetched(3, own, sound("c"), spectrogram(), job_id=1)
+    collection.reject_sound(3)
+    (wanted,) = collection.wanted(track_ids=[3])
+    assert next_step(wanted, collection.found(3), lambda _: True) == Search()
+
+
 def test_what_is_collected_is_listed_with_the_least_sure_first(collection: Collection) -> None:
     for track_id, name, score in ((1, "a", 0.9), (2, "b", 0.82)):
         collection.searched(track_id, [candidate(name, score)], job_id=1)
         collection.fetched(track_id, url(name), sound(name), None, job_id=1)
     collection.fetched(3, "https://youtu.be/aaaaaaaaaaa", sound("c"), None, job_id=1)
     found, total = collection.collected()
-    assert [one.track_id for one in found] == [2, 1, 3] and total == 3 and found[2].candidate is None
+    assert [one.track_id for one in found] == [2, 1, 3] and total == 3 and found[2].score is None
     assert [one.track_id for one in collection.collected(limit=1)[0]] == [2] and collection.collected(limit=1)[1] == 3
 
 
@@ -316,7 +325,7 @@ def test_decisions_on_what_is_not_there_are_refused(collection: Collection) -> N
         with pytest.raises(LibraryError):
             deed(1, A)
     with pytest.raises(LibraryError):
-        collection.paste(99, A, "")
+        collection.paste(99, A)
 
 
 def test_an_import_in_the_middle_settles_a_doubtful_track(doubtful: Collection, database: Database) -> None:

@@ -141,7 +141,7 @@ DEEDS: dict[str, Deed] = {
     "all matches rejected": decide(
         lambda collection, track: collection.reject(track, [url(track, "a"), url(track, "b")])
     ),
-    "a link pasted": decide(lambda collection, track: collection.paste(track, "https://example.org/x.mp3", "x")),
+    "a link pasted": decide(lambda collection, track: collection.paste(track, "https://example.org/x.mp3")),
     "a collected song rejected": reject_what_was_collected,
     "readings discarded": lambda db: Playlists(db).discard([reading.id for reading in Playlists(db).readings()][:2]),
 }

@@ -1,0 +1,86 @@
+"""Sound that a person has turned down goes after a day; what is needed stays. Moved and gone files: `test_collect`."""
+
+import hashlib
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from core.database import Database
+from core.library import edits
+from core.library.collection import Collection, Found, Sound
+from core.library.playlists import Playlists
+from core.library.whereabouts import TURNED_DOWN_S, look_after_files
+from core.music import Candidate
+from core.recipes import SpectrogramRecipe
+from core.settings import Settings
+from tests.lists import listed, playlist
+
+URLS = [f"https://www.youtube.com/watch?v=video00000{name}" for name in "abc"]
+
+
+def sound(settings: Settings, name: str, *, age_s: float) -> Sound:
+    """A file of the workspace that was fetched some time ago."""
+    sha256 = hashlib.sha256(name.encode()).hexdigest()
+    path = settings.audio / sha256[:2] / f"{sha256}.webm"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(name.encode())
+    os.utime(path, (time.time() - age_s, time.time() - age_s))
+    return Sound(str(path), sha256, len(name), 1, "matroska", "opus", 48_000, 2, 5.0)
+
+
+@pytest.fixture
+def collection(database: Database) -> Collection:
+    """A doubtful track with three candidates."""
+    Playlists(database).take_in(playlist("one", listed(1), listed(2)), {})
+    collection = Collection(database)
+    found = [Found(Candidate(url, url[-1], url[-1], "x", duration_s=5.0), 0.6, {}, 1) for url in URLS]
+    collection.searched(1, found, job_id=1)
+    return collection
+
+
+def looked_after(collection: Collection, settings: Settings) -> None:
+    look_after_files(collection, settings, SpectrogramRecipe())
+
+
+def test_what_is_to_be_heard_or_was_taken_stays(collection: Collection, settings: Settings) -> None:
+    sounds = [sound(settings, name, age_s=2 * TURNED_DOWN_S) for name in "abc"]
+    for url, one in zip(URLS, sounds, strict=True):
+        collection.doubtful(1, url, one, message="", job_id=1)
+    looked_after(collection, settings)
+    assert all(Path(one.path).exists() for one in sounds) and collection.size_bytes() == 3
+    collection.accept(1, URLS[1])
+    looked_after(collection, settings)
+    assert [Path(one.path).exists() for one in sounds] == [False, True, False] and collection.size_bytes() == 1
+
+
+def test_what_was_rejected_goes_after_a_day_and_undoing_is_still_possible(
+    collection: Collection, settings: Settings, database: Database
+) -> None:
+    young, old = sound(settings, "a", age_s=0), sound(settings, "b", age_s=2 * TURNED_DOWN_S)
+    for url, one in zip(URLS, (young, old), strict=False):
+        collection.doubtful(1, url, one, message="", job_id=1)
+    collection.reject(1, URLS)
+    looked_after(collection, settings)
+    assert Path(young.path).exists() and not Path(old.path).exists()
+    edit = edits.latest_edit(database)
+    assert edit
+    edits.undo(database, edit.id)
+    review = collection.review(1)
+    assert review and {one.candidate.url: one.sound for one in review.found} == {
+        URLS[0]: young, URLS[1]: None, URLS[2]: None,
+    }  # fmt: skip
+    collection.hear(1, URLS[1])
+    assert collection.wanted(wished_only=True)[0].url == URLS[1], "it is fetched once more"
+
+
+def test_a_sound_turned_down_for_one_track_and_taken_for_another_stays(
+    collection: Collection, settings: Settings
+) -> None:
+    one = sound(settings, "a", age_s=2 * TURNED_DOWN_S)
+    collection.doubtful(1, URLS[0], one, message="", job_id=1)
+    collection.reject(1, URLS)
+    collection.fetched(2, URLS[0], one, None, job_id=1)
+    looked_after(collection, settings)
+    assert Path(one.path).exists()
