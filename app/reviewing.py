@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -191,8 +192,18 @@ def paste_link(track_id: int, *, label: str) -> None:
 def fetch_wishes() -> None:
     """See to it that what a person chose just now is fetched; a run that goes on takes it up by itself."""
     if not _is_collecting():
-        wished = [one.track_id for one in state.collection().wanted(wished_only=True)]
-        state.begin(kinds.submit_collect(state.queue(), track_ids=wished))
+        collect(track_ids=[one.track_id for one in state.collection().wanted(wished_only=True)])
+
+
+def collect(**options: object) -> None:
+    """Begin a run of collecting; how songs are fetched and kept is as in the run before, unless told otherwise."""
+    state.begin(kinds.submit_collect(state.queue(), **(last_choices() | options)))
+
+
+def last_choices() -> dict[str, Any]:
+    """How the songs of the latest run are fetched and kept, as far as that was told."""
+    last = state.queue().latest("collect")
+    return {name: last.parameters[name] for name in ("at_once", "keep_sound") if last and name in last.parameters}
 
 
 def _is_collecting() -> bool:

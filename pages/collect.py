@@ -9,14 +9,11 @@ import streamlit as st
 from app import charts, reviewing, state, ui
 from core.collecting.failures import remedy
 from core.files import duration_in_words, size_in_words
-from core.jobs import kinds
 from core.jobs.queue import Job
 from core.library import summary
 
-SONG_BYTES, SPECTROGRAM_BYTES = (
-    4_000_000,
-    960_000,
-)  # of a song of four minutes: Opus or AAC; 128 bands, 31 frames a second
+SONG_BYTES = 4_000_000  # four minutes as Opus or AAC
+SPECTROGRAM_BYTES = 960_000  # the same as 128 bands, 31 frames a second
 PER_HOUR = 300  # songs that YouTube lets a guest fetch, about
 NO_GENRE = "(no genre)"
 ELSEWHERE = {"gone", "refused", "geo", "age", "not allowed", "wrong length", "wrong format", "damaged", "silent"}
@@ -50,9 +47,11 @@ def start_section(counts: dict[str, Counter[str]], job: Job | None) -> None:
     waiting = sum(counts[genre]["waiting"] for genre in chosen or genres)
     limit = right.number_input("At most so many songs", min_value=1, value=None, placeholder="all", step=50)
     n = min(waiting, int(limit)) if limit else waiting
+    last = reviewing.last_choices()
     keep = st.radio(
         "When a song's spectrogram is made, its sound is",
         [True, False],
+        index=0 if last.get("keep_sound", True) else 1,
         format_func={True: "kept", False: "deleted"}.__getitem__,
         captions=[
             f"About {size_in_words(n * (SONG_BYTES + SPECTROGRAM_BYTES))} for {n:,} songs. You can listen, and try other "
@@ -63,7 +62,12 @@ def start_section(counts: dict[str, Counter[str]], job: Job | None) -> None:
         key="keep-sound",  # else another number of songs, which changes the captions, would undo the choice
     )
     at_once = st.slider(
-        "Fetched side by side", 1, 4, 2, help="More is not faster where a site sets the pace.", width=300
+        "Fetched side by side",
+        1,
+        4,
+        last.get("at_once", 2),
+        help="More is not faster where a site sets the pace.",
+        width=300,
     )
     if st.button(f"Collect {ui.counted(n, 'song')}", type="primary", icon=":material/download:", disabled=not n):
         begin(
@@ -83,7 +87,7 @@ def start_section(counts: dict[str, Counter[str]], job: Job | None) -> None:
 
 def begin(options: dict[str, object]) -> None:
     """Start, or go on."""
-    state.begin(kinds.submit_collect(state.queue(), **options))
+    reviewing.collect(**options)
     st.rerun()
 
 

@@ -631,6 +631,19 @@ def test_a_paused_run_goes_on_with_the_same_choices_or_is_cancelled(database: Da
     assert [job.parameters for job in queue.unfinished()] == [{"limit": 50}]
 
 
+def test_how_songs_are_kept_stays_as_it_was_chosen(database: Database, queue: Queue) -> None:
+    collecting(database)
+    claimed = queue.claim("me", job_id=kinds.submit_collect(queue, keep_sound=False, at_once=4).id)
+    assert claimed
+    queue.finish(
+        claimed, "me", "done", result={"fetched": 0, "failed": {}, "doubtful": 0, "waiting": 4, "seconds": 1.0}
+    )
+    shown = show("collect")
+    assert (shown.radio[0].value, shown.slider[0].value) == (False, 4)
+    click(show("collect", **{"collect-view": "problems"}), "Try again")
+    assert [job.parameters for job in queue.unfinished()] == [{"keep_sound": False, "at_once": 4}]
+
+
 def test_what_failed_is_tried_again_by_its_reason(database: Database, queue: Queue) -> None:
     collecting(database)
     shown = show("collect", **{"collect-view": "problems"})
