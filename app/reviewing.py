@@ -158,7 +158,7 @@ def choices(track_id: int, listed_s: float | None, found: Sequence[Found]) -> No
                 state.collection().hear(track_id, candidate.url)
                 if not one.sound:
                     fetch_wishes()
-                    state.tell("It is being fetched, and comes back here to be heard.")
+                    state.tell("It is being fetched, and comes under Review, to be heard.")
                 st.rerun()
         by = candidate.channel or ", ".join(candidate.artists)
         parts = [

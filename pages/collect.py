@@ -241,8 +241,13 @@ else:
         if any(states["waiting"] for states in counts.values()):
             start_section(counts, collecting)
         elif to_review:
-            st.info(
-                f"{ui.counted(len(to_review), 'song')} to be heard and settled, under *Review*.",
+            st.button(
+                f"Review {ui.counted(len(to_review), 'song')}",
+                type="primary",
                 icon=":material/hearing:",
+                on_click=state.put,
+                args=(state.COLLECT_VIEW, "review"),
             )
+        else:
+            ui.empty("All that could be collected is here.", go_to="train", label="Train a network")
     progress_view(collecting)

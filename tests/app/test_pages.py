@@ -663,6 +663,18 @@ def test_what_was_fetched_can_be_rejected_and_that_undone(database: Database, qu
     assert collection.standings()[4].state == "fetched" and collection.collected()[1] == 1
 
 
+def test_when_nothing_waits_the_next_step_is_told(database: Database) -> None:
+    collecting(database)
+    collection = Collection(database)
+    for number in range(5, 9):
+        collection.failed(number, reason="gone", message="Gone.", job_id=1)
+    shown = click(show("collect"), "Review 2 songs")
+    assert "It is the one" in labels(shown) or "Hear it" in labels(shown)
+    for number in (1, 2):
+        collection.failed(number, reason="gone", message="Gone.", job_id=1)
+    assert "Train a network" in labels(show("collect"))
+
+
 def test_a_wish_that_nobody_fetches_can_be_fetched_at_once(database: Database, queue: Queue) -> None:
     collecting(database)
     for track_id in (1, 2):
