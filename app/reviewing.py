@@ -11,7 +11,8 @@ from core.collecting.matching import WEIGHTS
 from core.collecting.places import place_of
 from core.errors import LibraryError
 from core.jobs import kinds
-from core.library.collection import Found, Review, Sound
+from core.library.candidates import Found, Sound
+from core.library.reviews import Review
 
 SHOWN = 9  # other candidates: those that have a key
 NEEDED = ("title", "artist", "length")  # reasons that a match should have
@@ -33,7 +34,7 @@ def section(waiting: list[int]) -> None:
     if state.get(state.REVIEWED) not in waiting:
         state.put(state.REVIEWED, waiting[0])
     place = waiting.index(state.get(state.REVIEWED))
-    review = state.collection().review(waiting[place])
+    review = state.reviews().review(waiting[place])
     if review is None or not review.found:  # settled in another window just now
         st.info("This one was settled elsewhere. Load the page again.")
         return
@@ -119,24 +120,24 @@ def play(sound: Sound) -> None:
 
 def decide(review: Review, *, after: int) -> None:
     """Yes, no, none of these, later, back."""
-    front, collection = review.found[0], state.collection()
+    front, reviews = review.found[0], state.reviews()
     url, track_id = front.candidate.url, review.track_id
     with st.container(horizontal=True):
         if front.sound is None and st.button("Hear it", icon=":material/hearing:", shortcut="h", type="primary"):
             with ui.told_errors():
-                collection.hear(track_id, url)
+                reviews.hear(track_id, url)
                 fetch_wishes()
                 st.rerun()
         told = "It is the one" if front.sound else "Take it unheard"
         if st.button(told, icon=":material/check:", shortcut="a", type="primary" if front.sound else "secondary"):
             with ui.told_errors():
-                if not collection.accept(track_id, url):
+                if not reviews.accept(track_id, url):
                     fetch_wishes()
                 st.rerun()
         if st.button("Not this one", icon=":material/close:", shortcut="x"):
-            ui.do(lambda: collection.reject(track_id, [url]))
+            ui.do(lambda: reviews.reject(track_id, [url]))
         if st.button("None of these", icon=":material/block:", shortcut="n"):
-            ui.do(lambda: collection.reject(track_id, [one.candidate.url for one in review.found]))
+            ui.do(lambda: reviews.reject(track_id, [one.candidate.url for one in review.found]))
         if after != track_id:
             st.button(
                 "Later",
@@ -155,7 +156,7 @@ def choices(track_id: int, listed_s: float | None, found: Sequence[Found]) -> No
         left, right = st.columns([1, 6], vertical_alignment="center")
         if left.button("Hear", key=f"other-{key}", shortcut=str(key), width="stretch"):
             with ui.told_errors():
-                state.collection().hear(track_id, candidate.url)
+                state.reviews().hear(track_id, candidate.url)
                 if not one.sound:
                     fetch_wishes()
                     state.tell("It is being fetched, and comes under Review, to be heard.")
@@ -183,7 +184,7 @@ def paste_link(track_id: int, *, label: str) -> None:
                         "Songs are not fetched from this address. It must be that of one song on YouTube, SoundCloud, "
                         "Bandcamp, Jamendo, Audius or archive.org, or at a host in GENRESCOPE_ALLOWED_HOSTS."
                     )
-                state.collection().paste(track_id, place.address)
+                state.reviews().paste(track_id, place.address)
                 fetch_wishes()
                 state.tell("It will be fetched next.")
                 st.rerun()

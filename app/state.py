@@ -25,6 +25,7 @@ from core.library.collection import Collection
 from core.library.genres import Genre, Genres
 from core.library.importing import PreviewRow, preview
 from core.library.playlists import Comparison, PlaylistRow, Playlists, Reading
+from core.library.reviews import Reviews
 from core.library.runs import Runs
 from core.library.store import Library, TrackRow
 from core.music import CodeArray, FloatArray, PlaylistHit, Song
@@ -114,6 +115,11 @@ def genres() -> Genres:
 def collection() -> Collection:
     """How far the collecting of sound is."""
     return Collection(database())
+
+
+def reviews() -> Reviews:
+    """A person's decisions on what was found."""
+    return Reviews(database())
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)

@@ -132,12 +132,12 @@ def problems_view() -> None:
             )
             with st.container(horizontal=True):
                 if st.button("Try again", icon=":material/refresh:", key=f"retry-{reason}"):
-                    state.collection().retry(reasons=[reason])
+                    state.reviews().retry(reasons=[reason])
                     begin({})
                 if reason in ELSEWHERE and st.button(
                     "Search elsewhere", icon=":material/travel_explore:", key=f"elsewhere-{reason}"
                 ):
-                    state.collection().search_elsewhere(reasons=[reason])
+                    state.reviews().search_elsewhere(reasons=[reason])
                     begin({})
     standings = state.collection().standings()
     rows = [
@@ -203,7 +203,7 @@ def collected_view() -> None:
             ui.player(track)
         if st.button("This is another song", icon=":material/thumb_down:"):
             ui.do(
-                lambda: state.collection().reject_sound(one.track_id),  # noqa: B023 - at most one row is ticked
+                lambda: state.reviews().reject_sound(one.track_id),  # noqa: B023 - at most one row is ticked
                 "Rejected: it is searched for again with the next run.",
             )
     ui.undo_button()

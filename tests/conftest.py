@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.database import Database
+from core.library.reviews import Reviews
 from core.library.store import Library
 from core.settings import Settings
 from tests.sounds import write_library
@@ -39,6 +40,11 @@ def database(settings: Settings) -> Database:
 @pytest.fixture
 def library(database: Database) -> Library:
     return Library(database)
+
+
+@pytest.fixture
+def reviews(database: Database) -> Reviews:
+    return Reviews(database)
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,18 @@ NETWORK = {
 PICKLES = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 SQL_ROOMS = {"core.jobs.queue", "core.database"} | {
     f"core.library.{room}"
-    for room in ("store", "runs", "edits", "genres", "catalogue", "playlists", "mapping", "collection")
+    for room in (
+        "store",
+        "runs",
+        "edits",
+        "genres",
+        "catalogue",
+        "playlists",
+        "mapping",
+        "collection",
+        "candidates",
+        "reviews",
+    )
 }
 SQL_WORDS = ("select", "insert", "update", "delete", "create", "drop", "alter", "pragma", "begin", "replace", "with")
 

@@ -12,8 +12,8 @@ from core.database import Database
 from core.errors import GenrescopeError
 from core.files import duration_in_words
 from core.jobs import kinds
-from core.library.collection import Collection
 from core.library.genres import Genres
+from core.library.reviews import Reviews
 from core.music import Candidate, ListedTrack
 
 PATIENCE_S = 300.0
@@ -78,7 +78,7 @@ def collect(
             raise typer.BadParameter("--reason belongs to --retry-failed.")
         database = Database(settings.database)
         if retry_failed:
-            Collection(database).retry(reasons=reason)
+            Reviews(database).retry(reasons=reason)
         genres = [Genres(database).canonical(name) for name in genre] if genre else None
         options: dict[str, Any] = {
             "limit": limit,

@@ -29,7 +29,8 @@ from core.collecting.steps import Fetch, GiveUp, Search, next_step
 from core.errors import GenrescopeError, LibraryError, RateLimited, SourceError
 from core.files import duration_in_words, size_in_words
 from core.jobs.compute import begin_worker
-from core.library.collection import Collection, Found, Sound, Spectrogram, Wanted
+from core.library.candidates import Found, Sound
+from core.library.collection import Collection, Spectrogram, Wanted
 from core.library.preprocessing import preprocess
 from core.library.store import Library
 from core.library.whereabouts import look_after_files

@@ -20,7 +20,8 @@ from core.collecting.matching import Match
 from core.errors import AudioError
 from core.files import duration_in_words, sha256_of, write_json
 from core.library import preprocessing
-from core.library.collection import Sound, Spectrogram
+from core.library.candidates import Sound
+from core.library.collection import Spectrogram
 from core.library.preprocessing import SilenceError, codes_of, make
 from core.library.store import AudioToDo
 from core.music import Candidate, FloatArray, ListedTrack

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from core.audio.waveform import SUFFIXES
 from core.collecting import matching
 from core.collecting.matching import Match
-from core.library.collection import Found, Wanted
+from core.library.candidates import Found
+from core.library.collection import Wanted
 
 
 @dataclass(frozen=True)

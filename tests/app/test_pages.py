@@ -14,11 +14,13 @@ from app import ui
 from core.database import Database
 from core.jobs import kinds, worker
 from core.jobs.queue import Queue
+from core.library.candidates import Found, Sound
 from core.library.catalogue import Catalogue
-from core.library.collection import Collection, Found, Sound
+from core.library.collection import Collection
 from core.library.edits import latest_edit
 from core.library.genres import Genres
 from core.library.playlists import Playlists
+from core.library.reviews import Reviews
 from core.library.starters import starters
 from core.library.store import Library
 from core.music import Candidate, ListedTrack, Playlist
@@ -250,7 +252,7 @@ def collecting(database: Database) -> None:
     collection.candidate_failed(2, "https://a.b/21", reason="gone", message=NAME)
     collection.failed(3, reason="gone", message=NAME, job_id=1)
     collection.fetched(4, "https://a.b/40", sound, None, job_id=1)
-    collection.hear(5, "https://a.b/50")
+    Reviews(database).hear(5, "https://a.b/50")
     queue = Queue(database, lease_s=60)
     claimed = queue.claim("me", job_id=kinds.submit_collect(queue, limit=50).id)
     assert claimed
@@ -675,9 +677,9 @@ def test_when_nothing_waits_the_next_step_is_told(database: Database) -> None:
     assert "Train a network" in labels(show("collect"))
 
 
-def test_a_wish_that_nobody_fetches_can_be_fetched_at_once(database: Database, queue: Queue) -> None:
+def test_a_wish_that_nobody_fetches_can_be_fetched_at_once(database: Database, queue: Queue, reviews: Reviews) -> None:
     collecting(database)
     for track_id in (1, 2):
-        Collection(database).reject(track_id, [f"https://a.b/{track_id}{place}" for place in range(3)])
+        reviews.reject(track_id, [f"https://a.b/{track_id}{place}" for place in range(3)])
     click(show("collect", **{"collect-view": "review"}), "Fetch now")
     assert [job.parameters for job in queue.unfinished()] == [{"track_ids": [5]}]

@@ -25,6 +25,7 @@ from core.fetch import Pause
 from core.library import edits
 from core.library.collection import Collection
 from core.library.playlists import Playlists
+from core.library.reviews import Reviews
 from core.library.store import Library
 from core.music import ListedTrack, Playlist
 from core.recipes import SpectrogramRecipe
@@ -143,15 +144,15 @@ def test_doing_it_again_asks_nobody(database: Database, quick: Settings, interne
 
 
 def test_a_doubtful_match_is_fetched_to_be_heard_and_not_taken(
-    database: Database, collection: Collection, quick: Settings, internet: Internet, webm: bytes
+    database: Database, collection: Collection, quick: Settings, internet: Internet, webm: bytes, reviews: Reviews
 ) -> None:
     internet(YouTube([Recording("cover000000", "Strobe", "Nobody Known", 5, sound=webm)]))
     take_in(database, listed("Strobe"))
     assert run(database, quick) == {"fetched": 0, "failed": {}, "doubtful": 1, "waiting": 0}
     assert not Library(database).tracks(RECIPE.fingerprint)[0].has_sound
-    review = collection.review(1)
+    review = reviews.review(1)
     assert review and review.found[0].sound and Path(review.found[0].sound.path).read_bytes() == webm
-    assert collection.accept(1, review.found[0].candidate.url) is True
+    assert reviews.accept(1, review.found[0].candidate.url) is True
     assert run(database, quick)["doubtful"] == 0
     assert Library(database).tracks(RECIPE.fingerprint)[0].state == "ready", "and it gets its spectrogram"
 
@@ -239,18 +240,18 @@ def test_a_track_with_an_address_is_not_searched_for(
 
 
 def test_hosts_that_are_not_allowed_are_not_asked_and_that_is_told(
-    database: Database, collection: Collection, settings: Settings, host: tuple[SongHost, Loopback]
+    database: Database, collection: Collection, settings: Settings, host: tuple[SongHost, Loopback], reviews: Reviews
 ) -> None:
     _, server = host
     take_in(database, song(server, 1))
     assert run(database, settings)["failed"] == {"not allowed": 1} and server.asked == []
     assert server.url.removeprefix("http://") in collection.standings()[1].message
-    collection.retry(reasons=["not allowed"])
+    reviews.retry(reasons=["not allowed"])
     assert run(database, own(settings, server))["fetched"] == 1
 
 
 def test_what_is_gone_from_its_own_address_is_searched_for_only_when_asked(
-    database: Database, collection: Collection, quick: Settings, internet: Internet, webm: bytes
+    database: Database, collection: Collection, quick: Settings, internet: Internet, webm: bytes, reviews: Reviews
 ) -> None:
     youtube = YouTube([Recording("other000000", "Strobe", "deadmau5 - Topic", 5, sound=webm)])
     youtube.recordings["own00000000"] = Recording(
@@ -259,21 +260,21 @@ def test_what_is_gone_from_its_own_address_is_searched_for_only_when_asked(
     internet(youtube)
     take_in(database, listed("Strobe", url="https://www.youtube.com/watch?v=own00000000"))
     assert run(database, quick)["failed"] == {"gone": 1} and youtube.queries == []
-    assert collection.search_elsewhere(reasons=["gone"]) == 1
+    assert reviews.search_elsewhere(reasons=["gone"]) == 1
     assert run(database, quick)["fetched"] == 1 and youtube.queries
 
 
 def test_a_song_of_another_length_is_another_song(
-    database: Database, collection: Collection, settings: Settings, host: tuple[SongHost, Loopback]
+    database: Database, collection: Collection, settings: Settings, host: tuple[SongHost, Loopback], reviews: Reviews
 ) -> None:
     _, server = host
     take_in(database, song(server, 1, seconds=60.0))
     assert run(database, own(settings, server))["failed"] == {"wrong length": 1}
     assert "instead of 1 min 0 s" in collection.standings()[1].message
-    collection.paste(1, f"{server.url}/2.wav")
+    reviews.paste(1, f"{server.url}/2.wav")
     assert run(database, own(settings, server))["fetched"] == 1, "a person knows better"
     assert Library(database).tracks(RECIPE.fingerprint)[0].duration_s == pytest.approx(SECONDS)
-    assert collection.reject_sound(1) is None
+    assert reviews.reject_sound(1) is None
     assert collection.wanted()[0].track.duration_s == 60.0, "what it should last is not forgotten"
 
 
@@ -369,7 +370,7 @@ def test_a_dead_host_is_not_blamed_on_its_songs(
 
 
 def test_a_song_that_fails_again_and_again_is_given_up(
-    database: Database, settings: Settings, host: tuple[SongHost, Loopback]
+    database: Database, settings: Settings, host: tuple[SongHost, Loopback], reviews: Reviews
 ) -> None:
     songs, server = host
     songs.faults = ["refused", ""]
@@ -377,7 +378,7 @@ def test_a_song_that_fails_again_and_again_is_given_up(
     told = run(database, own(settings, server))
     assert (told["fetched"], told["failed"]) == (1, {"refused": 1})
     assert songs.asked[0] == collect.TRIES
-    assert Collection(database).retry(reasons=["gone"]) == 0 and Collection(database).retry() == 1
+    assert reviews.retry(reasons=["gone"]) == 0 and reviews.retry() == 1
 
 
 def test_what_this_machine_lacks_is_told_and_blames_no_song(
@@ -469,11 +470,11 @@ def test_only_the_genres_that_are_asked_for(
 
 
 def test_what_a_person_wishes_for_comes_first(
-    database: Database, collection: Collection, settings: Settings, host: tuple[SongHost, Loopback]
+    database: Database, collection: Collection, settings: Settings, host: tuple[SongHost, Loopback], reviews: Reviews
 ) -> None:
     _, server = host
     take_in(database, *[song(server, n) for n in range(5)])
-    collection.paste(4, f"{server.url}/30.wav")
+    reviews.paste(4, f"{server.url}/30.wav")
     run(database, own(settings, server), at_once=1)
     assert server.asked[0].path == "/30.wav"
 
@@ -563,12 +564,12 @@ def test_the_pause_of_playlist_reading_is_kept_too(
 
 
 def test_undoing_brings_a_doubtful_match_back(
-    database: Database, collection: Collection, quick: Settings, internet: Internet, webm: bytes
+    database: Database, collection: Collection, quick: Settings, internet: Internet, webm: bytes, reviews: Reviews
 ) -> None:
     internet(YouTube([Recording("cover000000", "Strobe", "Nobody Known", 5, sound=webm)]))
     take_in(database, listed("Strobe"))
     run(database, quick)
-    collection.accept(1, "https://www.youtube.com/watch?v=cover000000")
+    reviews.accept(1, "https://www.youtube.com/watch?v=cover000000")
     run(database, quick)
     edit = edits.latest_edit(database)
     assert edit and Library(database).tracks(RECIPE.fingerprint)[0].state == "ready"

@@ -20,9 +20,10 @@ from core.library.collection import Collection
 from core.library.edits import KEPT, editing, latest_edit, undo
 from core.library.genres import Genres
 from core.library.playlists import PlaylistRow, Playlists
+from core.library.reviews import Reviews
 from core.library.store import Library
 from core.music import ListedTrack, Playlist, Vote
-from tests.library.test_collection import candidate, sound
+from tests.library.found import candidate, sound
 from tests.library.test_store import add, found
 from tests.lists import contents, listed, playlist, undo_latest
 
@@ -67,13 +68,13 @@ def doubtful_one(database: Database) -> int:
     return Collection(database).to_review()[0]
 
 
-def decide(deed: Callable[[Collection, int], Any]) -> Deed:
-    return lambda database: deed(Collection(database), doubtful_one(database))
+def decide(deed: Callable[[Reviews, int], Any]) -> Deed:
+    return lambda database: deed(Reviews(database), doubtful_one(database))
 
 
 def reject_what_was_collected(database: Database) -> None:
     (one, *_), _ = Collection(database).collected()
-    Collection(database).reject_sound(one.track_id)
+    Reviews(database).reject_sound(one.track_id)
 
 
 @pytest.fixture
@@ -134,14 +135,12 @@ DEEDS: dict[str, Deed] = {
     "a playlist read again, empty": lambda db: Playlists(db).take_in(playlist("two")),
     "a playlist mapped unread": lambda db: Playlists(db).map_unread("spotify", "later", {"dnb": 1, "salsa": 2}),
     "a mapping imported": import_a_mapping,
-    "a match accepted": decide(lambda collection, track: collection.accept(track, url(track, "b"))),
-    "a match accepted unheard": decide(lambda collection, track: collection.accept(track, url(track, "a"))),
-    "another match to be heard": decide(lambda collection, track: collection.hear(track, url(track, "a"))),
-    "a match rejected": decide(lambda collection, track: collection.reject(track, [url(track, "b")])),
-    "all matches rejected": decide(
-        lambda collection, track: collection.reject(track, [url(track, "a"), url(track, "b")])
-    ),
-    "a link pasted": decide(lambda collection, track: collection.paste(track, "https://example.org/x.mp3")),
+    "a match accepted": decide(lambda reviews, track: reviews.accept(track, url(track, "b"))),
+    "a match accepted unheard": decide(lambda reviews, track: reviews.accept(track, url(track, "a"))),
+    "another match to be heard": decide(lambda reviews, track: reviews.hear(track, url(track, "a"))),
+    "a match rejected": decide(lambda reviews, track: reviews.reject(track, [url(track, "b")])),
+    "all matches rejected": decide(lambda reviews, track: reviews.reject(track, [url(track, "a"), url(track, "b")])),
+    "a link pasted": decide(lambda reviews, track: reviews.paste(track, "https://example.org/x.mp3")),
     "a collected song rejected": reject_what_was_collected,
     "readings discarded": lambda db: Playlists(db).discard([reading.id for reading in Playlists(db).readings()][:2]),
 }

@@ -9,8 +9,10 @@ import pytest
 
 from core.database import Database
 from core.library import edits
-from core.library.collection import Collection, Found, Sound
+from core.library.candidates import Found, Sound
+from core.library.collection import Collection
 from core.library.playlists import Playlists
+from core.library.reviews import Reviews
 from core.library.whereabouts import TURNED_DOWN_S, look_after_files
 from core.music import Candidate
 from core.recipes import SpectrogramRecipe
@@ -44,43 +46,43 @@ def looked_after(collection: Collection, settings: Settings) -> None:
     look_after_files(collection, settings, SpectrogramRecipe())
 
 
-def test_what_is_to_be_heard_or_was_taken_stays(collection: Collection, settings: Settings) -> None:
+def test_what_is_to_be_heard_or_was_taken_stays(collection: Collection, settings: Settings, reviews: Reviews) -> None:
     sounds = [sound(settings, name, age_s=2 * TURNED_DOWN_S) for name in "abc"]
     for url, one in zip(URLS, sounds, strict=True):
         collection.doubtful(1, url, one, message="", job_id=1)
     looked_after(collection, settings)
     assert all(Path(one.path).exists() for one in sounds) and collection.size_bytes() == 3
-    collection.accept(1, URLS[1])
+    reviews.accept(1, URLS[1])
     looked_after(collection, settings)
     assert [Path(one.path).exists() for one in sounds] == [False, True, False] and collection.size_bytes() == 1
 
 
 def test_what_was_rejected_goes_after_a_day_and_undoing_is_still_possible(
-    collection: Collection, settings: Settings, database: Database
+    collection: Collection, settings: Settings, database: Database, reviews: Reviews
 ) -> None:
     young, old = sound(settings, "a", age_s=0), sound(settings, "b", age_s=2 * TURNED_DOWN_S)
     for url, one in zip(URLS, (young, old), strict=False):
         collection.doubtful(1, url, one, message="", job_id=1)
-    collection.reject(1, URLS)
+    reviews.reject(1, URLS)
     looked_after(collection, settings)
     assert Path(young.path).exists() and not Path(old.path).exists()
     edit = edits.latest_edit(database)
     assert edit
     edits.undo(database, edit.id)
-    review = collection.review(1)
+    review = reviews.review(1)
     assert review and {one.candidate.url: one.sound for one in review.found} == {
         URLS[0]: young, URLS[1]: None, URLS[2]: None,
     }  # fmt: skip
-    collection.hear(1, URLS[1])
+    reviews.hear(1, URLS[1])
     assert collection.wanted(wished_only=True)[0].url == URLS[1], "it is fetched once more"
 
 
 def test_a_sound_turned_down_for_one_track_and_taken_for_another_stays(
-    collection: Collection, settings: Settings
+    collection: Collection, settings: Settings, reviews: Reviews
 ) -> None:
     one = sound(settings, "a", age_s=2 * TURNED_DOWN_S)
     collection.doubtful(1, URLS[0], one, message="", job_id=1)
-    collection.reject(1, URLS)
+    reviews.reject(1, URLS)
     collection.fetched(2, URLS[0], one, None, job_id=1)
     looked_after(collection, settings)
     assert Path(one.path).exists()
