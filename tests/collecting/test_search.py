@@ -63,7 +63,7 @@ def test_then_the_isrc_then_the_names_are_searched_for_on_youtube_music(settings
     internet(youtube)
     videos, by_isrc, by_names = search(settings)
     assert youtube.queries == [("videos", "deadmau5 Strobe"), ("music", "GBTDG0900141"), ("music", "deadmau5 Strobe")]
-    assert ids(videos) == ["other000000", "song0000000", "video000000"]
+    assert set(ids(videos)) == {"other000000", "song0000000", "video000000"}
     assert ids(by_isrc) == ["song0000000"] and by_isrc[0].has_isrc, "found again, and now by its code"
     assert by_names == [], "what was found before is not read again"
 

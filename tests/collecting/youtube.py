@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tests.collecting import youtube_search_pages as pages
 from tests.collecting.youtube_watch_pages import Watch, ranged
 from tests.loopback import Answer, Asked, as_json
 
@@ -48,7 +49,8 @@ class YouTube:
         if asked.path == "/youtubei/v1/player":
             return self._player(json.loads(asked.body)["videoId"])
         if asked.path == "/watch":
-            return _watch_page(self.recordings[asked.query["v"]])
+            one = self.recordings[asked.query["v"]]
+            return pages.watch_page(pages.Page(one.id, one.title, one.channel, one.seconds, has_player=False))
         return Watch()(asked)
 
     def _found(self, host: str, query: str) -> Answer:
@@ -63,13 +65,9 @@ class YouTube:
         ]
         if self.hidden_from_videos and not is_music:
             found = []
-        rows = [_music_row(one) if is_music else _video_row(one) for one in found]
         if is_music:
-            shelf = {"sectionListRenderer": {"contents": [{"musicShelfRenderer": {"contents": rows}}]}}
-            tab = {"tabRenderer": {"selected": True, "content": shelf}}
-            return as_json({"contents": {"tabbedSearchResultsRenderer": {"tabs": [tab]}}})
-        section = {"sectionListRenderer": {"contents": [{"itemSectionRenderer": {"contents": rows}}]}}
-        return as_json({"contents": {"twoColumnSearchResultsRenderer": {"primaryContents": section}}})
+            return as_json(pages.songs_found([pages.song_row(one.id) for one in found]))
+        return as_json(pages.videos_found([pages.renderer(_listed(one)) for one in found]))
 
     def _player(self, video_id: str) -> Answer:
         one = self.recordings[video_id]
@@ -86,36 +84,6 @@ def _words(text: str) -> set[str]:
     return set(re.findall(r"\w+", text.casefold()))
 
 
-def _watch_page(one: Recording) -> Answer:
-    owner = {"videoOwnerRenderer": {"title": {"runs": [{"text": one.channel}]}}}
-    parts = [{"videoSecondaryInfoRenderer": {"owner": owner}}]
-    data = {"contents": {"twoColumnWatchNextResults": {"results": {"results": {"contents": parts}}}}}
-    page = f"<html><body><script>var ytInitialData = {json.dumps(data)};</script></body></html>"
-    return Answer(page.encode(), headers={"Content-Type": "text/html; charset=utf-8"})
-
-
-def _video_row(one: Recording) -> dict[str, Any]:
+def _listed(one: Recording) -> pages.Video:
     clock = f"{one.seconds // 60}:{one.seconds % 60:02d}" if one.clock is None else one.clock
-    told: dict[str, Any] = {
-        "videoId": one.id,
-        "title": {"runs": [{"text": one.title}]},
-        "ownerText": {
-            "runs": [{"text": one.channel, "navigationEndpoint": {"browseEndpoint": {"browseId": "UC" + "x" * 22}}}]
-        },
-        "viewCountText": {"simpleText": "1,234 views"},
-    }
-    if clock:
-        told["lengthText"] = {"simpleText": clock}
-    if one.is_live:
-        told["badges"] = [{"metadataBadgeRenderer": {"style": "BADGE_STYLE_TYPE_LIVE_NOW", "label": "LIVE"}}]
-    return {"videoRenderer": told}
-
-
-def _music_row(one: Recording) -> dict[str, Any]:
-    column = {"text": {"runs": [{"text": one.title, "navigationEndpoint": {"watchEndpoint": {"videoId": one.id}}}]}}
-    return {
-        "musicResponsiveListItemRenderer": {
-            "playlistItemData": {"videoId": one.id},
-            "flexColumns": [{"musicResponsiveListItemFlexColumnRenderer": column}],
-        }
-    }
+    return pages.Video(one.id, one.title, one.channel, clock, status="live" if one.is_live else "")

@@ -72,7 +72,7 @@ class SearchPages:
                 return as_json(videos_found(self.rows if query else ()))
             case "music.youtube.com", "/youtubei/v1/search":
                 query = self._query(asked, "WEB_REMIX", SONGS_ONLY)
-                return as_json(_songs_found([song_row(one) for one in self.songs.get(query, ())]))
+                return as_json(songs_found([song_row(one) for one in self.songs.get(query, ())]))
             case "www.youtube.com", "/watch":
                 return watch_page(pages[asked.query["v"]])
             case "www.youtube.com", "/youtubei/v1/player":
@@ -177,7 +177,8 @@ def song_row(song_id: str) -> Row:
     }
 
 
-def _songs_found(rows: Sequence[Row]) -> Row:
+def songs_found(rows: Sequence[Row]) -> Row:
+    """What a search of YouTube Music answers."""
     none = {"itemSectionRenderer": {"contents": [{"messageRenderer": {"text": {"runs": [{"text": "No results"}]}}}]}}
     parts = [{"musicShelfRenderer": {"contents": list(rows)}} if rows else none]
     tab = {
