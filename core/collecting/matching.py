@@ -42,7 +42,7 @@ WEIGHTS: Mapping[str, float] = {
     "more other words": -0.10,  # each further one, up to three
     "number": -0.30,  # a number of the track's title is missing: "Part 1", "No. 5", "100 Hz" are told apart by nothing else
     "live album": -0.25,  # its album says that it is live, and the track does not
-    "guest": -0.05,  # it credits somebody whom the track does not name
+    "guest": -0.15,  # it credits somebody whom the track does not name: in a fan's title often another version
 }
 """What each reason is worth at most. What speaks for being another version is in `VERSIONS`."""
 

@@ -241,6 +241,13 @@ def test_the_same_title_by_somebody_else_is_not_taken() -> None:
     assert judged and not judged.is_sure and judged.is_doubtful
 
 
+def test_a_guest_whom_the_track_does_not_name_is_put_up_with_only_in_official_titles() -> None:
+    assert judge(TRACK, replace(SONG, title="Strobe (feat. Rob Swire)")).is_sure  # type: ignore[union-attr]
+    judged = judge(TRACK, replace(SONG, title="deadmau5 - Strobe feat. Rob Swire", channel="a fan"))
+    assert judged and judged.is_doubtful
+    assert judge(TRACK, replace(SONG, title="deadmau5 - Strobe ft. Kaskade", channel="a fan")).is_sure  # type: ignore[union-attr]
+
+
 def test_an_artist_who_is_only_named_beside_in_a_fans_title_is_not_taken_without_asking() -> None:
     judged = judge(
         replace(TRACK, artists=("X", "deadmau5")), Candidate("u", "u", "deadmau5 - Strobe", "f", duration_s=637.0)
