@@ -188,7 +188,7 @@ def _length(wanted_s: float | None, found_s: float | None) -> float | None:
 
 @dataclass(frozen=True)
 class _Words:
-    """A title in words: all of it, and what names the song: without noise, credits, and words of its version."""
+    """A title in words: all of it (as written, and as read), and what names the song: without noise, credits, version."""
 
     all: tuple[str, ...]
     title: tuple[str, ...]
@@ -200,8 +200,10 @@ class _Words:
             word for _, phrases in VERSIONS.values() for one in _said(everything, phrases) for word in one.split()
         }
         named = [word for word in words(f"{read.base} {read.version}") if word not in ARTICLES]
-        core = [word for word in named if word not in paid_for]
-        return cls(everything, tuple(core or named or everything or (title.casefold().strip(),)))
+        core = tuple([word for word in named if word not in paid_for] or named or everything) or (
+            title.casefold().strip(),
+        )
+        return cls((*everything, *core), core)
 
 
 def _compare(wanted: _Words, found: _Words, explained: frozenset[str]) -> tuple[list[str], list[str]]:
@@ -299,7 +301,8 @@ def _is_official(track: ListedTrack, candidate: Candidate) -> bool:
 def _has_a_stranger(track: ListedTrack, candidate: Candidate) -> bool:
     """Whether the candidate's title credits somebody whom the track does not name."""
     known = {person for artist in track.artists for person in people(artist)} | read_title(track.title).featured
-    return bool(read_title(candidate.title).featured - known)
+    title = "".join(words(track.title))  # "With the Moon Behind" credits nobody
+    return any(person not in title for person in read_title(candidate.title).featured - known)
 
 
 # -- versions ----------------------------------------------------------------------------------------------------------
@@ -307,7 +310,7 @@ def _has_a_stranger(track: ListedTrack, candidate: Candidate) -> bool:
 
 def _versions(track: ListedTrack, candidate: Candidate) -> dict[str, float]:
     """What it costs that one of the two is another version. An album may tell it too: all of a live album is live."""
-    wanted, found = words(track.title), words(candidate.title)
+    wanted, found = words(track.title), _without_artists(words(candidate.title), track)
     wanted_with_album, found_with_album = wanted + words(track.album), found + words(candidate.album)
     costs = {}
     for name, (cost, phrases) in VERSIONS.items():
@@ -319,6 +322,14 @@ def _versions(track: ListedTrack, candidate: Candidate) -> dict[str, float]:
     if "live" not in costs and _said(words(candidate.album), live) and not _said(wanted_with_album, live):
         costs["live album"] = WEIGHTS["live album"]
     return costs
+
+
+def _without_artists(title: tuple[str, ...], track: ListedTrack) -> tuple[str, ...]:
+    """A title without the names of the track's artists, each left out once: Loop make no loops, but Live have live takes."""
+    text = f" {' '.join(title)} "
+    for artist in track.artists:
+        text = text.replace(f" {' '.join(words(artist))} ", " ", 1)
+    return tuple(text.split())
 
 
 def _said(text: Sequence[str], phrases: Iterable[str]) -> list[str]:
