@@ -80,8 +80,8 @@ def wanted(review: Review) -> None:
     st.markdown(f"**{ui.plain(track.title)}**")
     st.markdown(ui.plain(", ".join(track.artists)) or "(artist unknown)")
     st.markdown(f"{ui.clock(track.duration_s)} · {ui.plain(track.album) or 'no album told'}")
-    labels = next((row.label for row in state.tracks() if row.id == review.track_id), None)
-    st.caption(ui.plain(ui.label_in_words(labels)) or "no genre yet")
+    for row in state.library().tracks(state.RECIPE.fingerprint, track_id=review.track_id):
+        st.caption(ui.plain(ui.label_in_words(row.label)) or "no genre yet")
 
 
 def candidate(review: Review, found: Found) -> None:

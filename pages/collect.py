@@ -23,6 +23,25 @@ ABOUT = (
 )
 
 
+def progress_section(job: Job | None, to_review: int) -> None:
+    """What can be done next, unless it is being done, and how far it is."""
+    if not (job and job.unfinished):
+        counts = summary.with_sound(state.tracks(), state.collecting_states())
+        if any(states["waiting"] for states in counts.values()):
+            start_section(counts, job)
+        elif to_review:
+            st.button(
+                f"Review {ui.counted(to_review, 'song')}",
+                type="primary",
+                icon=":material/hearing:",
+                on_click=state.put,
+                args=(state.COLLECT_VIEW, "review"),
+            )
+        else:
+            ui.empty("All that could be collected is here.", go_to="train", label="Train a network")
+    progress_view(job)
+
+
 def start_section(counts: dict[str, Counter[str]], job: Job | None) -> None:
     """What to collect, and how."""
     paused = job is not None and job.state == "stopped" and job.id not in state.get(state.DISMISSED, ())
@@ -107,13 +126,13 @@ def progress_view(job: Job | None) -> None:
             st.metric("Fetched in the last hour", f"{hourly:,}", width="content")
             st.metric("Songs take", size_in_words(here), width="content")
             st.metric("Disk free", size_in_words(disk.free), width="content")
+        named = {genre or NO_GENRE: states for genre, states in counts.items()}
+        st.altair_chart(charts.collecting(named), key="collecting")
         for title, until in state.paused_hosts():
             st.info(
                 f"{ui.plain(title)} is not asked before {until:%H:%M}: it wants a pause, or could not be reached.",
                 icon=":material/hourglass:",
             )
-        named = {genre or NO_GENRE: states for genre, states in counts.items()}
-        st.altair_chart(charts.collecting(named), key="collecting")
 
     figures()
 
@@ -197,8 +216,7 @@ def collected_view() -> None:
     if total > len(found):
         st.caption(f"The first {len(found):,} of {total:,}.")
     for one in [found[i] for i in picked["selection"]["rows"] if i < len(found)]:
-        track = next((row for row in state.tracks() if row.id == one.track_id), None)
-        if track:
+        for track in state.library().tracks(state.RECIPE.fingerprint, track_id=one.track_id):
             st.markdown(f"**{ui.plain(one.title)}** · {ui.plain(one.artist)}")
             ui.player(track)
         if st.button("This is another song", icon=":material/thumb_down:"):
@@ -211,11 +229,9 @@ def collected_view() -> None:
 
 ui.header("Collect", "Find the sound of your tracks: searched for, checked, and where in doubt put before you.")
 collecting = state.queue().latest("collect")
-tracks = state.tracks()
-if not tracks:
+if not state.library().counts(state.RECIPE.fingerprint)["tracks"]:
     ui.empty("There are no tracks yet. They come with playlists.", go_to="playlists", label="Add playlists")
     st.stop()
-counts = summary.with_sound(tracks, state.collecting_states())
 to_review, problems = state.collection().to_review(), sum(state.collection().failures().values())
 views = {"progress": "Progress", "review": "Review", "problems": "Problems", "collected": "Collected"}
 numbers = {"review": len(to_review), "problems": problems}
@@ -237,17 +253,4 @@ elif view == "problems":
 elif view == "collected":
     collected_view()
 else:
-    if not (collecting and collecting.unfinished):
-        if any(states["waiting"] for states in counts.values()):
-            start_section(counts, collecting)
-        elif to_review:
-            st.button(
-                f"Review {ui.counted(len(to_review), 'song')}",
-                type="primary",
-                icon=":material/hearing:",
-                on_click=state.put,
-                args=(state.COLLECT_VIEW, "review"),
-            )
-        else:
-            ui.empty("All that could be collected is here.", go_to="train", label="Train a network")
-    progress_view(collecting)
+    progress_section(collecting, len(to_review))
