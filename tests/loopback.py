@@ -2,6 +2,7 @@
 
 import json
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -40,6 +41,15 @@ def as_json(content: Any, status: int = 200, **headers: str) -> Answer:
     return Answer(json.dumps(content).encode(), status, {"Content-Type": "application/json"} | headers)
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that are killed hang up at any moment: that is no news."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class Loopback:
     """The server's address, and its diary."""
 
@@ -48,8 +58,7 @@ class Loopback:
         self.answer = answer
         self.tls = tls
         self.asked: list[Asked] = []
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.server.daemon_threads = True
+        self.server = _Server(("127.0.0.1", 0), self._handler())
 
     @property
     def url(self) -> str:
