@@ -1,6 +1,7 @@
 """Doubtful matches, one at a time: hear what was found beside what is wanted, and decide with a key."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -124,20 +125,14 @@ def decide(review: Review, *, after: int) -> None:
     url, track_id = front.candidate.url, review.track_id
     with st.container(horizontal=True):
         if front.sound is None and st.button("Hear it", icon=":material/hearing:", shortcut="h", type="primary"):
-            with ui.told_errors():
-                reviews.hear(track_id, url)
-                fetch_wishes()
-                st.rerun()
+            settle(track_id, lambda: reviews.hear(track_id, url))
         told = "It is the one" if front.sound else "Take it unheard"
         if st.button(told, icon=":material/check:", shortcut="a", type="primary" if front.sound else "secondary"):
-            with ui.told_errors():
-                if not reviews.accept(track_id, url):
-                    fetch_wishes()
-                st.rerun()
+            settle(track_id, lambda: reviews.accept(track_id, url))
         if st.button("Not this one", icon=":material/close:", shortcut="x"):
-            ui.do(lambda: reviews.reject(track_id, [url]))
+            settle(track_id, lambda: reviews.reject(track_id, [url]))
         if st.button("None of these", icon=":material/block:", shortcut="n"):
-            ui.do(lambda: reviews.reject(track_id, [one.candidate.url for one in review.found]))
+            settle(track_id, lambda: reviews.reject(track_id, [one.candidate.url for one in review.found]))
         if after != track_id:
             st.button(
                 "Later",
@@ -155,12 +150,8 @@ def choices(track_id: int, listed_s: float | None, found: Sequence[Found]) -> No
         candidate = one.candidate
         left, right = st.columns([1, 6], vertical_alignment="center")
         if left.button("Hear", key=f"other-{key}", shortcut=str(key), width="stretch"):
-            with ui.told_errors():
-                state.reviews().hear(track_id, candidate.url)
-                if not one.sound:
-                    fetch_wishes()
-                    state.tell("It is being fetched, and comes under Review, to be heard.")
-                st.rerun()
+            told = "" if one.sound else "It is being fetched, and comes under Review, to be heard."
+            settle(track_id, partial(state.reviews().hear, track_id, candidate.url), told)
         by = candidate.channel or ", ".join(candidate.artists)
         parts = [
             candidate.title or candidate.url,
@@ -184,10 +175,19 @@ def paste_link(track_id: int, *, label: str) -> None:
                         "Songs are not fetched from this address. It must be that of one song on YouTube, SoundCloud, "
                         "Bandcamp, Jamendo, Audius or archive.org, or at a host in GENRESCOPE_ALLOWED_HOSTS."
                     )
-                state.reviews().paste(track_id, place.address)
-                fetch_wishes()
-                state.tell("It will be fetched next.")
-                st.rerun()
+                settle(track_id, lambda: state.reviews().paste(track_id, place.address), "It will be fetched next.")
+
+
+def settle(track_id: int, deed: Callable[[], object], told: str = "") -> None:
+    """Do what a person decided for a track, fetch what that takes, and show the page anew; a refusal is told instead."""
+
+    def action() -> None:
+        deed()
+        state.decided(track_id)
+        if state.collection().wanted(track_ids=[track_id], wished_only=True):
+            fetch_wishes()
+
+    ui.do(action, told)
 
 
 def fetch_wishes() -> None:

@@ -74,6 +74,10 @@ COLLECT_VIEW = "collect-view"
 """What the Collect page shows."""
 REVIEWED = "reviewed"
 """The doubtful track that is before the person: it stays there, whatever jobs come to meanwhile."""
+DECIDED = "decided"
+"""The track that each edit of this session was about, by edit, so that undoing one brings its track back."""
+SETTLED = "settled"
+"""How often a track was decided on: counted up to untick the row that it had."""
 SILENT = "silent"
 """Doubtful matches are not played by themselves: a person stopped one."""
 ADD_OPEN, SEARCH_OPEN, SHARE_OPEN = "add-open", "search-open", "share-open"
@@ -148,8 +152,17 @@ def latest_edit() -> edits.Edit | None:
 
 
 def undo(edit_id: int) -> None:
-    """Take back the latest edit."""
+    """Take back the latest edit. A doubtful track that it was about is before the person again."""
     edits.undo(database(), edit_id)
+    if track_id := (get(DECIDED) or {}).get(edit_id):
+        put(REVIEWED, track_id)
+
+
+def decided(track_id: int) -> None:
+    """The latest edit was about this track; whatever rows were ticked are so no more."""
+    if edit := latest_edit():
+        put(DECIDED, {**(get(DECIDED) or {}), edit.id: track_id})
+    put(SETTLED, get(SETTLED, 0) + 1)
 
 
 def runs() -> Runs:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections import Counter
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -173,7 +174,13 @@ def problems_view() -> None:
         }
     )
     st.markdown("**Which they are.** Tick one to choose another of what was found, or to say where it is.")
-    picked = st.dataframe(table, hide_index=True, on_select="rerun", selection_mode="single-row", key="problems")
+    picked = st.dataframe(
+        table,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"problems-{state.get(state.SETTLED, 0)}",
+    )
     chosen = [rows[i][0] for i in picked["selection"]["rows"] if i < len(rows)]
     if chosen:
         found = [one for one in state.collection().found(chosen[0].id) if one.state != "rejected"]
@@ -211,7 +218,7 @@ def collected_view() -> None:
             "sure": st.column_config.NumberColumn(format="percent", help="Empty: from the track's own address."),
             "from": st.column_config.LinkColumn(display_text="open"),
         },
-        key="collected",
+        key=f"collected-{state.get(state.SETTLED, 0)}",
     )
     if total > len(found):
         st.caption(f"The first {len(found):,} of {total:,}.")
@@ -220,8 +227,9 @@ def collected_view() -> None:
             st.markdown(f"**{ui.plain(one.title)}** · {ui.plain(one.artist)}")
             ui.player(track)
         if st.button("This is another song", icon=":material/thumb_down:"):
-            ui.do(
-                lambda: state.reviews().reject_sound(one.track_id),  # noqa: B023 - at most one row is ticked
+            reviewing.settle(
+                one.track_id,
+                partial(state.reviews().reject_sound, one.track_id),
                 "Rejected: it is searched for again with the next run.",
             )
     ui.undo_button()

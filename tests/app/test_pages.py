@@ -338,7 +338,7 @@ def test_every_view_of_collecting(database: Database, view: str, fill: Callable[
 @pytest.mark.parametrize("view", ["problems", "collected"])
 def test_a_row_of_collecting_that_is_ticked(database: Database, view: str) -> None:
     collecting(database)
-    shown = show("collect", **{"collect-view": view, view: ticked(0)})
+    shown = show("collect", **{"collect-view": view, f"{view}-0": ticked(0)})
     assert dangers(shown) == []
     assert ("Hear" if view == "problems" else "This is another song") in labels(shown)
 
@@ -657,7 +657,7 @@ def test_what_failed_is_tried_again_by_its_reason(database: Database, queue: Que
 
 def test_what_was_fetched_can_be_rejected_and_that_undone(database: Database, queue: Queue) -> None:
     collecting(database)
-    chosen = {"collect-view": "collected", "collected": ticked(0)}
+    chosen = {"collect-view": "collected", "collected-0": ticked(0)}
     click(show("collect", **chosen), "This is another song")
     collection = Collection(database)
     assert collection.standings()[4].state == "waiting" and collection.collected()[1] == 0
@@ -675,6 +675,22 @@ def test_when_nothing_waits_the_next_step_is_told(database: Database) -> None:
     for number in (1, 2):
         collection.failed(number, reason="gone", message="Gone.", job_id=1)
     assert "Train a network" in labels(show("collect"))
+
+
+def test_undoing_brings_the_track_back_before_the_person(database: Database, queue: Queue) -> None:
+    collecting(database)
+    shown = click(show("collect", **{"collect-view": "review"}), "None of these")
+    assert shown.session_state["reviewed"] == 2
+    shown = click(shown, "Undo")
+    assert shown.session_state["reviewed"] == 1 and Collection(database).to_review() == [1, 2]
+
+
+def test_what_is_rejected_is_ticked_no_more(database: Database, queue: Queue) -> None:
+    collecting(database)
+    other = Sound("/no/such/other.wav", "1" * 64, 1, 1, "wav", "pcm_s16le", 8000, 1, 5.0)
+    Collection(database).fetched(6, "https://a.b/60", other, None, job_id=1)
+    shown = click(show("collect", **{"collect-view": "collected", "collected-0": ticked(0)}), "This is another song")
+    assert Collection(database).collected()[1] == 1 and "This is another song" not in labels(shown)
 
 
 def test_a_wish_that_nobody_fetches_can_be_fetched_at_once(database: Database, queue: Queue, reviews: Reviews) -> None:

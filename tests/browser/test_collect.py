@@ -97,6 +97,10 @@ def test_collecting_and_reviewing_by_keyboard(
 
     press(page, "a")  # it is the one
     in_front(page, CHOSEN, "Vinyl Rips", place="1 of 3")
+    press(page, "z")  # or is it?
+    in_front(page, TAKEN, "Vinyl Rips", place="1 of 4")
+    press(page, "a")
+    in_front(page, CHOSEN, "Vinyl Rips", place="1 of 3")
     press(page, "x")  # not this one: the next of what was found comes in front
     in_front(page, CHOSEN, "Somebody at Home", place="1 of 3")
     press(page, "z")  # but it may have been
