@@ -65,7 +65,7 @@ def begin_training(page: Page, server: Server, name: str, *, epochs: int | None,
 def finish_training(page: Page) -> float:
     result = page.get_by_role("heading", name=re.compile(r"\d+% of \d+ test songs right"))
     expect(result).to_be_visible(timeout=PATIENCE_MS)
-    assert page.get_by_text("Validation songs after epoch").is_visible()
+    expect(page.get_by_text("Validation songs after epoch")).to_be_visible()  # further down, so drawn a moment later
     return int(re.match(r"(\d+)%", result.inner_text())[1]) / 100
 
 
