@@ -60,7 +60,7 @@ def wait_for_one(fetching: int) -> None:
             f"{ui.counted(fetching, 'song')} you wanted to hear or to take: not fetched yet.", icon=":material/pause:"
         )
         if st.button("Fetch now", type="primary", icon=":material/download:"):
-            fetch_wishes()
+            see_to_choices()
             st.rerun()
         return
 
@@ -179,19 +179,20 @@ def paste_link(track_id: int, *, label: str) -> None:
 
 
 def settle(track_id: int, deed: Callable[[], object], told: str = "") -> None:
-    """Do what a person decided for a track, fetch what that takes, and show the page anew; a refusal is told instead."""
+    """Do what a person decided for a track and what that takes, and show the page anew; a refusal is told instead."""
 
     def action() -> None:
         deed()
         state.decided(track_id)
-        if state.collection().wanted(track_ids=[track_id], wished_only=True):
-            fetch_wishes()
+        is_accepted = any(track_id == one for one, _, _ in state.collection().unfinished(state.RECIPE.fingerprint))
+        if is_accepted or state.collection().wanted(track_ids=[track_id], wished_only=True):
+            see_to_choices()
 
     ui.do(action, told)
 
 
-def fetch_wishes() -> None:
-    """See to it that what a person chose just now is fetched; a run that goes on takes it up by itself."""
+def see_to_choices() -> None:
+    """Fetch what a person wants, and make spectrograms of what was accepted; a run that goes on does so by itself."""
     if not _is_collecting():
         collect(track_ids=[one.track_id for one in state.collection().wanted(wished_only=True)])
 

@@ -38,6 +38,8 @@ def progress_section(job: Job | None, to_review: int) -> None:
                 on_click=state.put,
                 args=(state.COLLECT_VIEW, "review"),
             )
+        elif any(track.has_sound and track.state == "waiting" for track in state.tracks()):
+            ui.empty("All that could be collected is here.", go_to="library", label="Make spectrograms")
         else:
             ui.empty("All that could be collected is here.", go_to="train", label="Train a network")
     progress_view(job)
@@ -252,7 +254,7 @@ view = st.segmented_control(
     label_visibility="collapsed",
     key=state.COLLECT_VIEW,
 )
-if view == "progress" or (collecting and collecting.unfinished):
+if view == "progress":
     ui.job_panel(collecting)
 if view == "review":
     reviewing.section(to_review)
@@ -262,3 +264,5 @@ elif view == "collected":
     collected_view()
 else:
     progress_section(collecting, len(to_review))
+if view != "progress" and collecting and collecting.unfinished:
+    ui.job_panel(collecting)  # at the end, so that what a person looks at stays where it is

@@ -21,6 +21,7 @@ from typing import Any
 from pebble import ProcessExpired, ProcessPool
 
 from core.audio.spectrogram import mel_filters
+from core.audio.store import SpectrogramStore
 from core.collecting import matching, song
 from core.collecting.failures import REMEDIES, NotFetched
 from core.collecting.hosts import Host, Hosts
@@ -46,7 +47,7 @@ FIRST_RETRY_S, RETRY_GROWS = 5.0, 4.0
 """After the first failure; after each further one so many times as long."""
 SONGS_PER_PROCESS = 100
 """Then it is begun anew: what decoders and parsers leave behind in memory goes with it."""
-_LOOK_S, _WISHES_S, _DISK_S = 0.2, 1.0, 5.0
+_LOOK_S, _WISHES_S, _ACCEPTED_S = 0.2, 1.0, 60.0
 
 OnProgress = Callable[[int, int, str], None]
 """(tracks settled, tracks in all, message); may raise to stop."""
@@ -116,7 +117,7 @@ class Collector:
         self._running: dict[Future[Any], _Task] = {}
         self._ours: set[int] = set()
         self._settled: set[int] = set()
-        self._looked_for_wishes = self._looked_at_disk = 0.0
+        self._looked_for_wishes = self._looked_for_accepted = 0.0
         self._said = self._why = ""  # what is being done; what went wrong last, so that something has to wait
 
     def run(self) -> dict[str, Any]:
@@ -150,17 +151,30 @@ class Collector:
         }
 
     def _complete_accepted(self) -> None:
-        """Make the spectrograms of sounds that a person has accepted."""
-        if self._options.make_spectrograms:
-            preprocess(
-                self._library,
-                self._settings,
-                self._recipe,
-                track_ids=[track_id for track_id, path, _, _ in self._collection.sounds() if path],
-                retry_failed=False,
-                job_id=self._job_id,
-                check=self._check,
-            )
+        """Do for sounds that a person has accepted what is done for those that were sure."""
+        self._looked_for_accepted = time.monotonic()
+        accepted = self._collection.unfinished(self._recipe.fingerprint) if self._options.make_spectrograms else []
+        if not accepted:
+            return
+        preprocess(
+            self._library,
+            self._settings,
+            self._recipe,
+            track_ids=[track_id for track_id, _, _ in accepted],
+            retry_failed=False,
+            job_id=self._job_id,
+            check=self._check,
+        )
+        store = SpectrogramStore(self._settings.spectrograms, self._recipe.fingerprint)
+        for track_id, path, sha256 in accepted:
+            if store.path(sha256).exists():
+                self._let_go(track_id, path)
+
+    def _let_go(self, track_id: int, path: str) -> None:
+        """The spectrogram is made: the sound is kept, or deleted, as was chosen."""
+        if not self._options.keep_sound:
+            self._collection.sound_deleted(track_id)
+            Path(path).unlink(missing_ok=True)
 
     # -- whose turn it is ------------------------------------------------------------------------------------------
 
@@ -195,6 +209,8 @@ class Collector:
         """Begin what can be begun, wait a little, see what has ended; False when there is nothing left to wait for."""
         self._check()
         self._take_up_wishes()
+        if time.monotonic() - self._looked_for_accepted > _ACCEPTED_S:
+            self._complete_accepted()
         while self._later and self._later[0][0] <= time.time():
             self._line_up_again(heapq.heappop(self._later)[1])
         while len(self._running) < self._options.at_once and (host := self._hosts.next()):
@@ -341,9 +357,8 @@ class Collector:
             self._candidate_failed(task.wanted, order.url, NotFetched("same sound", f"{other} has this very sound."))
         else:
             self._settled.add(track_id)
-            if spectrogram and not self._options.keep_sound:
-                self._collection.sound_deleted(track_id)
-                Path(kept.path).unlink(missing_ok=True)
+            if spectrogram:
+                self._let_go(track_id, kept.path)
         shutil.rmtree(order.folder, ignore_errors=True)
 
     def _moved(self, sound: Sound) -> Sound:
@@ -402,15 +417,12 @@ class Collector:
 
     def _watch_the_disk(self) -> None:
         """Stop before the disk is full, or the songs take more than they may."""
-        if time.monotonic() - self._looked_at_disk < _DISK_S:
-            return
-        self._looked_at_disk = time.monotonic()
         settings = self._settings
         settings.audio.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(settings.audio).free < settings.keep_free_bytes:
             raise LibraryError(_full(settings))
-        most, taken = settings.max_collected_bytes, self._collection.size_bytes()
-        if most is not None and taken >= most:
+        most = settings.max_collected_bytes
+        if most is not None and (taken := self._collection.size_bytes()) >= most:
             raise LibraryError(
                 f"The songs in the workspace take {size_in_words(taken)}, and may take {size_in_words(most)} "
                 "(GENRESCOPE_MAX_COLLECTED_BYTES). Raise that, or collect without keeping the sound; then go on."

@@ -204,6 +204,17 @@ class Collection:
         with self._database.write() as db:
             db.execute("UPDATE audio_files SET path = '' WHERE track_id = ?", (track_id,))
 
+    def unfinished(self, fingerprint: str) -> list[tuple[int, str, str]]:
+        """(track, path, SHA-256) of collected sounds of which no spectrogram was tried: those a person has accepted."""
+        with self._database.read() as db:
+            rows = db.execute(
+                "SELECT track_id, path, sha256 FROM audio_files JOIN collecting USING (track_id) "
+                "WHERE copied AND path <> '' AND audio_files.state <> 'missing' AND collecting.state = 'fetched' "
+                "AND NOT EXISTS (SELECT 1 FROM spectrograms WHERE audio_id = audio_files.id AND fingerprint = ?)",
+                (fingerprint,),
+            ).fetchall()
+        return [tuple(row) for row in rows]
+
     # -- files that lie elsewhere, or nowhere ----------------------------------------------------------------------
 
     def sounds(self) -> list[tuple[int, str, str, int]]:

@@ -68,9 +68,8 @@ class Reviews:
         """The candidate at `url` is to be heard: put in front, and fetched if it is not here yet. One edit."""
         with editing(self._database, f"put another match for {self._name(track_id)} in front") as db:
             here = candidates.found_at(db, track_id, url).sound is not None
-            put(db, track_id, **ANEW, state="doubtful" if here else "waiting", url=url)
-            if not here:
-                put(db, track_id, wish="hear")
+            stands = {"state": "doubtful"} if here else {"state": "waiting", "wish": "hear"}
+            put(db, track_id, **(ANEW | stands), url=url)
             candidates.note(db, track_id, url, state="open")
 
     def paste(self, track_id: int, url: str) -> None:

@@ -24,9 +24,11 @@ from core.library.reviews import Reviews
 from core.library.starters import starters
 from core.library.store import Library
 from core.music import Candidate, ListedTrack, Playlist
+from core.recipes import SpectrogramRecipe
 from core.settings import Settings
 from tests.lists import listed, playlist
 
+RECIPE = SpectrogramRecipe()
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = ["home", "playlists", "genres", "collect", "library", "explore", "train", "predict"]
 VIEWS = ["Vocabulary", "Charts", "Several genres", "Balance", "Same song twice?", "MusicBrainz"]
@@ -674,7 +676,24 @@ def test_when_nothing_waits_the_next_step_is_told(database: Database) -> None:
     assert "It is the one" in labels(shown) or "Hear it" in labels(shown)
     for number in (1, 2):
         collection.failed(number, reason="gone", message="Gone.", job_id=1)
+    assert "Make spectrograms" in labels(show("collect"))
+    for todo in Library(database).without_spectrogram(RECIPE.fingerprint):
+        Library(database).spectrogram_failed(todo, RECIPE.fingerprint, missing=False, reason="x", job_id=None)
     assert "Train a network" in labels(show("collect"))
+
+
+def test_what_is_accepted_gets_its_spectrogram_without_being_asked_for(
+    database: Database, queue: Queue, tmp_path: Path
+) -> None:
+    collecting(database)
+    file = tmp_path / "heard.wav"
+    file.write_bytes(b"sound")
+    heard = Sound(str(file), "2" * 64, 5, 1, "wav", "pcm_s16le", 8000, 1, 5.0)
+    Collection(database).doubtful(1, "https://a.b/10", heard, message="", job_id=1)
+    shown = show("collect", **{"collect-view": "review"})
+    click(shown, "It is the one")
+    assert Collection(database).standings()[1].state == "fetched"
+    assert [(job.kind, job.parameters["track_ids"]) for job in queue.unfinished()] == [("collect", [5])]
 
 
 def test_undoing_brings_the_track_back_before_the_person(database: Database, queue: Queue) -> None:

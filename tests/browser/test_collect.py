@@ -128,6 +128,8 @@ def test_collecting_and_reviewing_by_keyboard(
     assert standings[CHOSEN] == ("fetched", "https://www.youtube.com/watch?v=song1100000")
     assert standings[NONE] == ("failed", None)
     assert standings[PASTED] == ("fetched", f"{host.url}/1.wav")
+    page.wait_for_function("() => !document.body.innerText.includes('Collecting:')", timeout=120_000)
+    assert {track.title for track in tracks_of(server) if track.state == "ready"} == {SURE, TAKEN, CHOSEN, PASTED}
     lengths = {track.title: track.duration_s for track in tracks_of(server) if track.has_sound}
     assert set(lengths) == {SURE, TAKEN, CHOSEN, PASTED} and lengths[PASTED] == pytest.approx(SECONDS)
 

@@ -6,6 +6,7 @@ processes.
 
 import hashlib
 import io
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -155,6 +156,35 @@ def test_a_doubtful_match_is_fetched_to_be_heard_and_not_taken(
     assert reviews.accept(1, review.found[0].candidate.url) is True
     assert run(database, quick)["doubtful"] == 0
     assert Library(database).tracks(RECIPE.fingerprint)[0].state == "ready", "and it gets its spectrogram"
+
+
+def test_what_was_accepted_by_ear_is_completed_as_what_was_sure(
+    database: Database,
+    collection: Collection,
+    reviews: Reviews,
+    quick: Settings,
+    internet: Internet,
+    webm: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    internet(YouTube([Recording("cover000000", "Strobe", "Nobody Known", 5, sound=webm)]))
+    take_in(database, listed("Strobe"), listed("Nothing like it"))
+    run(database, quick)
+    reviews.accept(1, "https://www.youtube.com/watch?v=cover000000")
+    run(database, quick, make_spectrograms=False)
+    assert Library(database).tracks(RECIPE.fingerprint)[0].state == "waiting", "only where spectrograms are made"
+    monkeypatch.setattr(collect, "_ACCEPTED_S", -1.0)  # always
+    monkeypatch.setattr(Collector, "_line_up", lambda self, asked: self._later.append((time.time() + 0.2, 2)))
+    monkeypatch.setattr(Collector, "_line_up_again", lambda self, track_id: self.seen.append(row_of(database)))
+    monkeypatch.setattr(Collector, "seen", seen := [], raising=False)
+    run(database, quick, keep_sound=False)
+    assert seen == [("ready", "")], "while the run goes on, and its sound is let go as was chosen"
+    assert not [path for path in quick.audio.rglob("*") if path.is_file()]
+
+
+def row_of(database: Database) -> tuple[str, str]:
+    track = Library(database).tracks(RECIPE.fingerprint)[0]
+    return track.state, track.path
 
 
 def test_where_a_candidate_fails_the_next_one_is_taken(

@@ -110,6 +110,15 @@ def test_what_is_fetched_is_the_tracks_sound(collection: Collection, database: D
     assert statistics.mean.tolist() == [list(range(128))] and statistics.n_frames.tolist() == [100]
 
 
+def test_collected_sound_without_a_spectrogram_is_unfinished(collection: Collection) -> None:
+    collection.fetched(1, A, sound("a"), spectrogram(), job_id=1)
+    collection.fetched(2, B, sound("b"), None, job_id=1)
+    assert collection.unfinished(FINGERPRINT) == [(2, sound("b").path, sound("b").sha256)]
+    assert [track_id for track_id, _, _ in collection.unfinished("another")] == [1, 2]
+    collection.sound_deleted(2)
+    assert collection.unfinished(FINGERPRINT) == []
+
+
 def test_the_very_same_sound_is_no_second_tracks(collection: Collection, database: Database) -> None:
     collection.fetched(1, A, sound("a"), None, job_id=1)
     before = collection.standings()
