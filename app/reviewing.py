@@ -12,6 +12,7 @@ from core.collecting.matching import WEIGHTS
 from core.collecting.places import place_of
 from core.errors import LibraryError
 from core.jobs import kinds
+from core.jobs.queue import Job
 from core.library.candidates import Found, Sound
 from core.library.reviews import Review
 
@@ -184,8 +185,9 @@ def settle(track_id: int, deed: Callable[[], object], told: str = "") -> None:
     def action() -> None:
         deed()
         state.decided(track_id)
-        is_accepted = any(track_id == one for one, _, _ in state.collection().unfinished(state.RECIPE.fingerprint))
-        if is_accepted or state.collection().wanted(track_ids=[track_id], wished_only=True):
+        accepted = {one for one, _, _ in state.collection().unfinished(state.RECIPE.fingerprint)}
+        is_wanted = state.collection().wanted(track_ids=[track_id], wished_only=True)
+        if is_wanted or (track_id in accepted and not paused()):  # a paused run completes it when it goes on
             see_to_choices()
 
     ui.do(action, told)
@@ -200,6 +202,12 @@ def see_to_choices() -> None:
 def collect(**options: object) -> None:
     """Begin a run of collecting; how songs are fetched and kept is as in the run before, unless told otherwise."""
     state.begin(kinds.submit_collect(state.queue(), **(last_choices() | options)))
+
+
+def paused() -> Job | None:
+    """The run that a person has paused, and not cancelled."""
+    job = state.queue().latest("collect")
+    return job if job and job.state == "stopped" and job.id not in state.get(state.DISMISSED, ()) else None
 
 
 def last_choices() -> dict[str, Any]:

@@ -222,9 +222,7 @@ def _ending(job: Job) -> None:
         return  # the page says how to go on
     elif job.state == "stopped":
         st.warning(f"**{name} was stopped.** What was done is kept; start it again to go on.", icon=":material/stop:")
-    elif job.result and (
-        _is_recent(job) or (job.result.get("failed") and job.kind not in ("read", "search", "collect"))
-    ):
+    elif job.result and _is_news(job.kind, job.result, is_recent=_is_recent(job)):
         _outcome(job.kind, job.result)
     else:
         return
@@ -238,8 +236,15 @@ def dismiss(job_id: int) -> None:
     state.put(state.DISMISSED, {*state.get(state.DISMISSED, ()), job_id})
 
 
+def _is_news(kind: str, result: Mapping[str, Any], *, is_recent: bool) -> bool:
+    """Whether it is told what a job came to: older good news is no news."""
+    if kind == "collect":  # one that only completed what was accepted by ear came to nothing else
+        return is_recent and any(result[name] for name in ("fetched", "doubtful", "failed", "waiting"))
+    return is_recent or bool(result.get("failed") and kind not in ("read", "search"))
+
+
 def _is_recent(job: Job) -> bool:
-    """Whether a job ended within the hour: older good news is no news."""
+    """Whether a job ended within the hour."""
     ended = datetime.fromisoformat(job.finished_at or job.created_at)
     return datetime.now(UTC) - ended < timedelta(hours=1)
 

@@ -29,7 +29,7 @@ def progress_section(job: Job | None, to_review: int) -> None:
     if not (job and job.unfinished):
         counts = summary.with_sound(state.tracks(), state.collecting_states())
         if any(states["waiting"] for states in counts.values()):
-            start_section(counts, job)
+            start_section(counts)
         elif to_review:
             st.button(
                 f"Review {ui.counted(to_review, 'song')}",
@@ -45,16 +45,15 @@ def progress_section(job: Job | None, to_review: int) -> None:
     progress_view(job)
 
 
-def start_section(counts: dict[str, Counter[str]], job: Job | None) -> None:
+def start_section(counts: dict[str, Counter[str]]) -> None:
     """What to collect, and how."""
-    paused = job is not None and job.state == "stopped" and job.id not in state.get(state.DISMISSED, ())
-    if paused and job is not None:
+    if paused := reviewing.paused():
         with st.container(border=True):
             st.markdown(f"**Collecting is paused.** {sum(c['waiting'] for c in counts.values()):,} tracks wait.")
             with st.container(horizontal=True):
                 if st.button("Go on", type="primary", icon=":material/play_arrow:"):
-                    begin(job.parameters)
-                st.button("Cancel", icon=":material/close:", on_click=ui.dismiss, args=(job.id,))
+                    begin(paused.parameters)
+                st.button("Cancel", icon=":material/close:", on_click=ui.dismiss, args=(paused.id,))
         return
     genres = [genre for genre, states in counts.items() if states["waiting"]]
     st.caption(ABOUT)

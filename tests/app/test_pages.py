@@ -667,6 +667,18 @@ def test_what_was_fetched_can_be_rejected_and_that_undone(database: Database, qu
     assert collection.standings()[4].state == "fetched" and collection.collected()[1] == 1
 
 
+@pytest.mark.parametrize(("n_failed", "is_told"), [(1, True), (0, False)])
+def test_a_run_that_came_to_nothing_is_not_told(database: Database, queue: Queue, n_failed: int, is_told: bool) -> None:
+    collecting(database)
+    claimed = queue.claim("me", job_id=kinds.submit_collect(queue).id)
+    assert claimed
+    failed = {"gone": 1} if n_failed else {}
+    queue.finish(
+        claimed, "me", "done", result={"fetched": 0, "failed": failed, "doubtful": 0, "waiting": 0, "seconds": 1.0}
+    )
+    assert any("Collecting done" in one.value for one in show("collect").success) == is_told
+
+
 def test_when_nothing_waits_the_next_step_is_told(database: Database) -> None:
     collecting(database)
     collection = Collection(database)
@@ -682,16 +694,22 @@ def test_when_nothing_waits_the_next_step_is_told(database: Database) -> None:
     assert "Train a network" in labels(show("collect"))
 
 
+@pytest.mark.parametrize("is_paused", [True, False])
 def test_what_is_accepted_gets_its_spectrogram_without_being_asked_for(
-    database: Database, queue: Queue, tmp_path: Path
+    database: Database, queue: Queue, tmp_path: Path, is_paused: bool
 ) -> None:
     collecting(database)
     file = tmp_path / "heard.wav"
     file.write_bytes(b"sound")
     heard = Sound(str(file), "2" * 64, 5, 1, "wav", "pcm_s16le", 8000, 1, 5.0)
     Collection(database).doubtful(1, "https://a.b/10", heard, message="", job_id=1)
-    shown = show("collect", **{"collect-view": "review"})
-    click(shown, "It is the one")
+    if is_paused:
+        click(show("collect", **{"collect-view": "review"}), "It is the one")
+        assert queue.unfinished() == [], "it does when the run goes on"
+        return
+    paused = queue.latest("collect")
+    assert paused
+    click(show("collect", **{"collect-view": "review", "dismissed": {paused.id}}), "It is the one")
     assert Collection(database).standings()[1].state == "fetched"
     assert [(job.kind, job.parameters["track_ids"]) for job in queue.unfinished()] == [("collect", [5])]
 
