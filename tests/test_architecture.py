@@ -50,6 +50,7 @@ SQL_ROOMS = {"core.jobs.queue", "core.database"} | {
         "collection",
         "candidates",
         "reviews",
+        "evaluations",
     )
 }
 SQL_WORDS = ("select", "insert", "update", "delete", "create", "drop", "alter", "pragma", "begin", "replace", "with")

@@ -46,6 +46,13 @@ def padded(codes: CodeArray, crop_frames: int) -> CodeArray:
     return codes if missing <= 0 else np.pad(codes, ((0, missing), (0, 0)))
 
 
+def cut(codes: CodeArray, *, crop_frames: int, stride: int) -> CodeArray:
+    """All crops of a song that `crop_starts` names, (n_crops, crop_frames, n_mels)."""
+    codes = padded(codes, crop_frames)
+    windows = np.lib.stride_tricks.sliding_window_view(codes, crop_frames, axis=0).transpose(0, 2, 1)
+    return np.ascontiguousarray(windows[crop_starts(codes.shape[0], crop_frames, stride=stride)])
+
+
 def predict_song(
     codes: CodeArray,
     logits: Logits,

@@ -60,10 +60,14 @@ class SmallResNet(nn.Module):
         over_time = self.stages(self.stem(x)).mean(dim=2)
         return torch.cat([over_time.mean(dim=2), over_time.amax(dim=2)], dim=1)
 
+    def classify(self, features: Tensor) -> Tensor:
+        """(batch, n_features) -> logits (batch, n_genres)."""
+        logits: Tensor = self.head(self.dropout(features))
+        return logits
+
     def forward(self, x: Tensor) -> Tensor:
         """(batch, 1, n_mels, crop_frames) -> logits (batch, n_genres)."""
-        logits: Tensor = self.head(self.dropout(self.features(x)))
-        return logits
+        return self.classify(self.features(x))
 
 
 NETWORKS = {"small_resnet": SmallResNet}
@@ -71,10 +75,15 @@ NETWORKS = {"small_resnet": SmallResNet}
 
 
 class GenreNetwork(nn.Module):
-    """A network with the standardisation of its training songs inside: codes in, logits out."""
+    """A network with the standardisation of its training songs and its temperature inside: codes in, logits out.
+
+    `temperature` (Guo et al. 2017, "On calibration of modern neural networks") divides the logits; it is 1 until it is
+    fitted, after training.
+    """
 
     band_mean: Tensor
     band_std: Tensor
+    temperature: Tensor
 
     def __init__(self, network: str, n_genres: int, band_mean: FloatArray, band_std: FloatArray) -> None:
         """`band_mean` and `band_std` (n_mels,), dB, over training songs only."""
@@ -82,6 +91,7 @@ class GenreNetwork(nn.Module):
         self.body = NETWORKS[network](n_genres)
         self.register_buffer("band_mean", torch.from_numpy(np.array(band_mean, np.float32)))
         self.register_buffer("band_std", torch.from_numpy(np.array(band_std, np.float32)))
+        self.register_buffer("temperature", torch.ones(()))
 
     def standardise(self, S: Tensor) -> Tensor:
         """S (batch, crop_frames, n_mels) dB -> (batch, 1, n_mels, crop_frames), per band mean 0 and deviation 1."""
@@ -90,8 +100,12 @@ class GenreNetwork(nn.Module):
 
     def forward(self, codes: Tensor) -> Tensor:
         """Codes (batch, crop_frames, n_mels) uint8 -> logits (batch, n_genres)."""
-        logits: Tensor = self.body(self.standardise(decibels(codes)))
-        return logits
+        return self.answer(codes)[0]
+
+    def answer(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """Codes (batch, crop_frames, n_mels) uint8 -> logits (batch, n_genres), features (batch, n_features)."""
+        features = self.body.features(self.standardise(decibels(codes)))
+        return self.body.classify(features) / self.temperature, features
 
 
 def decibels(codes: Tensor) -> Tensor:

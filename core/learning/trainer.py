@@ -19,11 +19,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
+from core.audio.crops import cut
 from core.audio.store import SpectrogramStore
 from core.errors import ModelError, TrainingRefused
 from core.files import whole
 from core.learning import metrics
 from core.learning.augment import SpecAugment, mixup, tilt
+from core.learning.calibration import fit_temperature
 from core.learning.dataset import CropSampler
 from core.learning.evaluation import song_spectra
 from core.learning.networks import GenreNetwork, as_logits, decibels
@@ -222,6 +224,19 @@ class Trainer:
         with _reading(path), safe_open(path, framework="pt") as stored:
             self.average.load_state_dict({name: stored.get_tensor(name) for name in stored.keys()})  # noqa: SIM118
         return self.average
+
+    def finished_network(self, check: Callable[[], None]) -> GenreNetwork:
+        """The network of the best epoch, its probabilities calibrated on the validation songs."""
+        network = self.best_network()
+        songs, crop_frames, logits = self.plan.split.validation, self.recipe.crop_frames, as_logits(network)
+        answers = []
+        for song in songs:
+            check()
+            crops = cut(self.store.read(song.sha256), crop_frames=crop_frames, stride=crop_frames // 2)
+            answers.append(logits(crops))
+        truth = np.stack([song.label.vector(self.plan.genres) for song in songs])
+        network.temperature.fill_(fit_temperature(answers, truth))
+        return network
 
     def _step(self, epoch: int, step: int, codes: Tensor, targets: Tensor) -> float:
         """One optimiser step; returns its loss."""

@@ -11,10 +11,10 @@ from core.audio.store import SpectrogramStore
 from core.errors import LibraryError, ModelError
 from core.learning import model
 from core.learning.evaluation import evaluate_songs
-from core.learning.networks import as_logits
+from core.learning.networks import GenreNetwork, as_logits
 from core.learning.plan import Plan, Request, make_plan
 from core.learning.trainer import Trainer
-from core.library.runs import Run, Runs
+from core.library.runs import Epoch, Run, Runs
 from core.library.store import Library
 from core.music import Song
 from core.recipes import SpectrogramRecipe, TrainingRecipe
@@ -73,23 +73,39 @@ def train(
     if not run.plan:
         plan = trainer.limit(check)
         runs.plan(run, plan.as_json())
-    trainer.resume()
-    while trainer.unfinished:
-        epoch = trainer.run_epoch(check, on_progress)
-        runs.add_epoch(run, epoch)
-        trainer.save()
-        on_progress(epoch.step, plan.steps, f"Epoch {epoch.epoch} done.", epoch.seconds_left)
+    network = fit(trainer, check=check, on_progress=on_progress, on_epoch=lambda epoch: runs.add_epoch(run, epoch))
     on_progress(plan.steps, plan.steps, "Testing on songs by other artists.", None)
-    result = _publish(trainer, run, settings, check)
+    result = _publish(trainer, network, run, settings, check)
     runs.end(run, "finished", result=result)
     shutil.rmtree(trainer.folder, ignore_errors=True)
     return result
 
 
-def _publish(trainer: Trainer, run: Run, settings: Settings, check: Callable[[], None]) -> dict[str, Any]:
-    """Test the best weights, publish the model, and say what the run came to."""
+def fit(
+    trainer: Trainer,
+    *,
+    check: Callable[[], None] = lambda: None,
+    on_progress: Callable[[int, int, str, float | None], None] = lambda done, total, message, left: None,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+) -> GenreNetwork:
+    """Train to the end, from the checkpoint if there is one. Returns the network of the best epoch, calibrated.
+
+    `check` and `on_progress` as in `train`; `on_epoch` is told of each epoch before its checkpoint is written.
+    """
+    trainer.resume()
+    while trainer.unfinished:
+        epoch = trainer.run_epoch(check, on_progress)
+        on_epoch(epoch)
+        trainer.save()
+        on_progress(epoch.step, trainer.plan.steps, f"Epoch {epoch.epoch} done.", epoch.seconds_left)
+    return trainer.finished_network(check)
+
+
+def _publish(
+    trainer: Trainer, network: GenreNetwork, run: Run, settings: Settings, check: Callable[[], None]
+) -> dict[str, Any]:
+    """Test the network, publish the model, and say what the run came to."""
     plan, recipe = trainer.plan, trainer.recipe
-    network = trainer.best_network()
     test = evaluate_songs(
         plan.split.test,
         plan.genres,

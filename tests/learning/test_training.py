@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from core.audio.spectrogram import dequantise
 from core.audio.store import SpectrogramStore
@@ -406,9 +406,11 @@ def test_it_stops_when_validation_gets_clearly_worse_and_keeps_the_best(
     assert [epoch.validation_loss for epoch in epochs] == pytest.approx([1.0, 0.5, 0.7, 0.8])
     assert (result["epochs"], result["best_epoch"], result["steps"]) == (4, 2, epochs[-1].step)
     assert result["planned_steps"] == 20 * epochs[0].step
-    published = model.load(workspace.settings.models / "a").network.state_dict()
-    assert all(torch.equal(published[name], tensor) for name, tensor in weights[1].items())
-    assert not all(torch.equal(published[name], tensor) for name, tensor in weights[3].items())
+    published = load_file(workspace.settings.models / "a" / model.WEIGHTS)
+    learned = set(weights[1]) - {"temperature"}  # which is fitted at the end
+    assert all(torch.equal(published[name], weights[1][name]) for name in learned)
+    assert not all(torch.equal(published[name], weights[3][name]) for name in learned)
+    assert published["temperature"] != 1
 
 
 def test_patience_is_remembered_over_an_interruption(workspace: Workspace, tmp_path: Path) -> None:
