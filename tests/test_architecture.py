@@ -50,6 +50,7 @@ SQL_ROOMS = {"core.jobs.queue", "core.database"} | {
         "collection",
         "candidates",
         "reviews",
+        "label_reviews",
         "evaluations",
     )
 }

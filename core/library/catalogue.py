@@ -23,6 +23,8 @@ UNKNOWN = 2**60
 """Ids from here on are of no track of the library."""
 SPELLED_S = 2.0
 """Tracks of one artist whose lengths differ by more are not compared for another spelling, seconds."""
+NO_IDENTITY = ""
+"""Identity of a row that only holds a second sound of another track: no listed track is it."""
 BETWEEN_ARTISTS = "; "
 """Between the artists of a track, in its `artist` column."""
 
@@ -105,25 +107,38 @@ class Catalogue:
             for row in rows
         ], int(total)
 
+    def kept_apart(self) -> set[tuple[int, int]]:
+        """Pairs that a person keeps apart; the smaller id first."""
+        with self._database.read() as db:
+            rows = db.execute("SELECT track_id, other_id FROM track_pairs WHERE kept_apart").fetchall()
+        return {(row["track_id"], row["other_id"]) for row in rows}
+
     def keep_apart(self, pairs: Iterable[tuple[int, int]]) -> None:
-        """These pairs are two recordings each."""
-        pairs = list(pairs)
+        """These pairs are two recordings each, whether they were in doubt here or not."""
+        pairs = [(min(pair), max(pair)) for pair in pairs]
         with editing(self._database, f"kept {len(pairs)} pair{'s' * (len(pairs) != 1)} of tracks apart") as db:
             for pair in pairs:
-                db.execute("UPDATE track_pairs SET kept_apart = 1 WHERE track_id = ? AND other_id = ?", pair)
+                db.execute(
+                    "INSERT INTO track_pairs SELECT one.id, other.id, 0, '[]', 1 FROM tracks one, tracks other "
+                    "WHERE one.id = ? AND other.id = ? AND one.id < other.id ON CONFLICT DO UPDATE SET kept_apart = 1",
+                    pair,
+                )
 
-    def merge(self, pairs: Iterable[tuple[int, int]]) -> int:
-        """Each of these pairs is one track. Returns how many were merged; two that both have sound are left."""
+    def merge(self, pairs: Iterable[tuple[int, int]], *, who: str = "you") -> int:
+        """Each of these pairs is one track. Returns how many were merged.
+
+        Where both have sound, the first is kept, and the other stays with its sound alone, set aside.
+        """
         pairs = list(pairs)
         now_in: dict[int, int] = {}  # where a track went that an earlier pair made another
         with editing(self._database, f"merged {len(pairs)} pair{'s' * (len(pairs) != 1)} of tracks") as db:
             for pair in pairs:
                 one, other = (_last(now_in, track_id) for track_id in pair)
-                kept = _merge(db, one, other)
+                kept = _merge(db, one, other, who)
                 if kept is not None:
                     now_in[other if kept == one else one] = kept
         if not now_in:
-            raise LibraryError("Nothing was merged: both tracks of each pair have sound, or were merged already.")
+            raise LibraryError("Nothing was merged: these tracks were merged already, or are gone.")
         return len(now_in)
 
 
@@ -291,19 +306,24 @@ def _last(now_in: Mapping[int, int], track_id: int) -> int:
     return track_id
 
 
-def _merge(db: sqlite3.Connection, kept: int, gone: int) -> int | None:
+def _merge(db: sqlite3.Connection, kept: int, gone: int, who: str) -> int | None:
     """Everything known of one track becomes known of another, whose id is returned: the one with sound, else `kept`.
 
-    None, and nothing done, if both have sound, or one is not there.
+    Where both have sound, the row of the one that goes stays, to hold its sound: set aside, with no votes, and under no
+    name by which a listed track would be found. None, and nothing done, if one is not there, or is such a row.
     """
-    there = db.execute("SELECT count(*) FROM tracks WHERE id IN (?, ?)", (kept, gone)).fetchone()[0]
+    there = db.execute(
+        "SELECT count(*) FROM tracks WHERE id IN (?, ?) "
+        "AND id NOT IN (SELECT track_id FROM label_reviews WHERE decision = 'duplicate')",
+        (kept, gone),
+    ).fetchone()[0]
     with_sound = {
         row["track_id"]
         for row in db.execute("SELECT DISTINCT track_id FROM audio_files WHERE track_id IN (?, ?)", (kept, gone))
     }
-    if there < 2 or len(with_sound) == 2:
+    if there < 2:
         return None
-    if gone in with_sound:
+    if with_sound == {gone}:
         kept, gone = gone, kept
     for table, same in (
         ("playlist_tracks", "other.playlist_id = playlist_tracks.playlist_id"),
@@ -333,5 +353,14 @@ def _merge(db: sqlite3.Connection, kept: int, gone: int) -> int | None:
     )
     db.execute("DELETE FROM track_pairs WHERE track_id = ? OR other_id = ?", (gone, gone))
     db.execute("DELETE FROM genre_lookups WHERE track_id = ?", (gone,))
-    db.execute("DELETE FROM tracks WHERE id = ?", (gone,))
+    if gone not in with_sound:
+        db.execute("UPDATE OR IGNORE label_reviews SET track_id = ? WHERE track_id = ?", (kept, gone))
+        db.execute("DELETE FROM tracks WHERE id = ?", (gone,))
+        return kept
+    db.execute("UPDATE tracks SET set_aside = 1, identity = ?, isrc = NULL WHERE id = ?", (NO_IDENTITY, gone))
+    db.execute(
+        "INSERT INTO label_reviews VALUES (?, 'duplicate', ?, ?) ON CONFLICT DO UPDATE SET "
+        "decision = excluded.decision, who = excluded.who, decided_at = excluded.decided_at",
+        (gone, who, now()),
+    )
     return kept

@@ -29,6 +29,7 @@ KEYS = {
     "readings": ("id",),
     "collecting": ("track_id",),
     "candidates": ("track_id", "url"),
+    "label_reviews": ("track_id",),
 }
 """Tables that edits change, and what tells their rows apart."""
 DERIVED = {"audio_files": ("spectrograms", "audio_id")}

@@ -4,6 +4,7 @@ Each decision is an edit and can be undone; what is only tried again is none.
 """
 
 import json
+import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -93,13 +94,8 @@ class Reviews:
     def reject_sound(self, track_id: int) -> None:
         """The sound that was fetched for a track is another song: it loses it, and is searched for on. One edit."""
         with editing(self._database, f"rejected the sound of {self._name(track_id)}") as db:
-            row = db.execute(
-                "SELECT url FROM collecting WHERE track_id = ? AND state = 'fetched'", (track_id,)
-            ).fetchone()
-            if row is None:
+            if not send_back(db, track_id):
                 raise LibraryError("Only sound that was collected can be rejected here.")
-            candidates.reject(db, track_id, row["url"])
-            put(db, track_id, **ANEW, state="waiting", url=None)
 
     def retry(self, *, reasons: Iterable[str] | None = None, track_ids: Iterable[int] | None = None) -> int:
         """Try failed tracks again: of all reasons, or of some. Returns how many. What a person rejected stays so."""
@@ -160,3 +156,13 @@ class Reviews:
         if row is None:
             raise LibraryError("This track is not in the library any more. Load the page again.")
         return str(row["title"])
+
+
+def send_back(db: sqlite3.Connection, track_id: int) -> bool:
+    """The sound that was fetched for a track is another song: it loses it, and is searched for on. False if none was."""
+    row = db.execute("SELECT url FROM collecting WHERE track_id = ? AND state = 'fetched'", (track_id,)).fetchone()
+    if row is None:
+        return False
+    candidates.reject(db, track_id, row["url"])
+    put(db, track_id, **ANEW, state="waiting", url=None)
+    return True

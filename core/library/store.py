@@ -289,7 +289,7 @@ class Library:
                 "WHERE ? IS NULL OR tracks.id = ? ORDER BY tracks.id",
                 (fingerprint, track_id, track_id),
             ).fetchall()
-            votes = _votes(db, track_id)
+            votes = votes_of(db, track_id)
         tracks = []
         for row in rows:
             given = tuple(votes.get(row[0], ()))
@@ -303,7 +303,7 @@ class Library:
         """The labels of those of `tracks` that the library knows and that have one."""
         with self._database.read() as db:
             ids = {track_id for track_id in catalogue.find(db, tracks) if track_id is not None}
-            votes = [_votes(db, track_id).get(track_id, []) for track_id in sorted(ids)]
+            votes = [votes_of(db, track_id).get(track_id, []) for track_id in sorted(ids)]
         return [label for given in votes if (label := labels.resolve(given))]
 
     def urls(self, track_id: int) -> list[str]:
@@ -321,7 +321,7 @@ class Library:
                 "WHERE fingerprint = ? AND spectrograms.state = 'done' AND NOT set_aside ORDER BY sha256",
                 (fingerprint,),
             ).fetchall()
-            votes = _votes(db, None)
+            votes = votes_of(db, None)
         labelled = ((row, labels.resolve(votes.get(row["track_id"], ()))) for row in rows)
         return [Song(**dict(row), label=label) for row, label in labelled if label is not None]
 
@@ -359,28 +359,21 @@ class Library:
             raise LibraryError("Choose at least one track and one genre.")
         told = f"{' + '.join(genres)} for {len(track_ids)} track{'s' * (len(track_ids) > 1)}"
         with editing(self._database, told) as db:
-            names = Names(db)
-            asked = _known(db, track_ids)
-            db.execute(
-                "DELETE FROM votes WHERE source = 'hand' AND track_id IN (SELECT value FROM json_each(?))", (asked,)
-            )
-            for track_id in track_ids:
-                for genre, weight in genres.items():
-                    db.execute(
-                        "INSERT OR IGNORE INTO votes (track_id, genre_id, source, reference, weight, created_at) "
-                        "VALUES (?, ?, 'hand', ?, ?, ?)",
-                        (track_id, names.id_of(genre), who, weight, now()),
-                    )
+            vote_by_hand(db, track_ids, genres, who=who)
 
     def set_aside(self, track_ids: Sequence[int]) -> None:
-        """Just these tracks are not learned from (none: all are). One edit, undoable."""
+        """Just these tracks are not learned from (none: all are). One edit, undoable.
+
+        Those that are no music, the wrong song, or a second sound of another (see `label_reviews`) stay aside.
+        """
         n = len(track_ids)
         told = f"set {n:,} track{'s' * (n != 1)} aside" if n else "no track is set aside"
         with editing(self._database, told) as db:
             asked = _known(db, track_ids)
             db.execute(
                 "UPDATE tracks SET set_aside = NOT set_aside "
-                "WHERE set_aside <> (id IN (SELECT value FROM json_each(?)))",
+                "WHERE set_aside <> (id IN (SELECT value FROM json_each(?))) AND NOT (set_aside AND id IN "
+                "(SELECT track_id FROM label_reviews WHERE decision IN ('not music', 'wrong song', 'duplicate')))",
                 (asked,),
             )
 
@@ -433,6 +426,20 @@ def _playlist_id(db: sqlite3.Connection, source: str, reference: str, title: str
     return int(row["id"])
 
 
+def vote_by_hand(db: sqlite3.Connection, track_ids: Sequence[int], genres: dict[str, float], *, who: str) -> None:
+    """Hand votes of tracks, in place of earlier ones. `genres` as `checked_weights` gives them."""
+    names = Names(db)
+    asked = _known(db, track_ids)
+    db.execute("DELETE FROM votes WHERE source = 'hand' AND track_id IN (SELECT value FROM json_each(?))", (asked,))
+    for track_id in track_ids:
+        for genre, weight in genres.items():
+            db.execute(
+                "INSERT OR IGNORE INTO votes (track_id, genre_id, source, reference, weight, created_at) "
+                "VALUES (?, ?, 'hand', ?, ?, ?)",
+                (track_id, names.id_of(genre), who, weight, now()),
+            )
+
+
 def _known(db: sqlite3.Connection, track_ids: Sequence[int]) -> str:
     """These ids as a JSON list. `LibraryError` if one is of no track."""
     asked = json.dumps(list(track_ids))
@@ -483,8 +490,8 @@ def _add_vote(db: sqlite3.Connection, names: Names, track_id: int, vote: Vote) -
     )
 
 
-def _votes(db: sqlite3.Connection, track_id: int | None) -> dict[int, list[Vote]]:
-    """Votes by track."""
+def votes_of(db: sqlite3.Connection, track_id: int | None) -> dict[int, list[Vote]]:
+    """Votes by track: of one, or of all."""
     rows = db.execute(
         "SELECT track_id, name, source, weight, reference FROM track_votes JOIN genres ON genres.id = genre_id "
         "WHERE ? IS NULL OR track_id = ?",

@@ -350,18 +350,55 @@ def test_the_track_with_sound_is_kept(database: Database, with_sound: int) -> No
     assert (row.id, row.state, row.duration_s) == (with_sound, "waiting", length)
 
 
-def test_two_that_both_have_sound_are_left(database: Database) -> None:
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_two_that_both_have_sound_the_second_keeps_its_sound_aside(
+    database: Database, order: tuple[int, int]
+) -> None:
     pair = twins(database)
-    song = listed(1)
+    kept, gone = (pair[place] for place in order)
+    library, song = Library(database), listed(1)
     for number, length in enumerate((120.0, 125.0)):
-        add(Library(database), found(number, title=song.title, artist=song.artists[0], duration_s=length))
+        add(library, found(number, title=song.title, artist=song.artists[0], duration_s=length))
+    library.label_by_hand([gone], {"jazz": 1.0}, who="me")
+    before = contents(database)
+    assert Catalogue(database).merge([(kept, gone)], who="me") == 1
+    rows = {row.id: row for row in library.tracks("any")}
+    label = rows[kept].label
+    assert label and (rows[kept].set_aside, label.top) == (False, "jazz")
+    assert (rows[gone].set_aside, rows[gone].votes, rows[gone].has_sound) == (True, (), True)
+    with database.read() as db:
+        listings = [listed(1), listed(1, duration_s=125.0)]
+        assert gone not in recognise(db, listings), "what is listed is never the row that only holds a sound"
+    with pytest.raises(LibraryError, match="Nothing was merged"):
+        Catalogue(database).merge([(kept, gone), (gone, kept)])
+    undo_latest(database)
+    assert contents(database) == before
+
+
+def test_a_second_sound_stays_aside_when_all_songs_are_used(database: Database) -> None:
+    pair, library, song = twins(database), Library(database), listed(1)
+    for number, length in enumerate((120.0, 125.0)):
+        add(library, found(number, title=song.title, artist=song.artists[0], duration_s=length))
+    Catalogue(database).merge([pair])
+    library.set_aside([pair[0]])
+    library.set_aside([])
+    assert {row.id: row.set_aside for row in library.tracks("any")} == {pair[0]: False, pair[1]: True}
+
+
+def test_merging_nothing_is_told(database: Database) -> None:
     before = contents(database)
     with pytest.raises(LibraryError, match="Nothing was merged"):
-        Catalogue(database).merge([pair])
-    with pytest.raises(LibraryError, match="Nothing was merged"):
         Catalogue(database).merge([])
-    assert contents(database) == before
-    assert latest_edit(database) is None
+    assert contents(database) == before and latest_edit(database) is None
+
+
+def test_any_two_tracks_can_be_kept_apart(database: Database) -> None:
+    take(database, *(listed(number) for number in (1, 2, 3)))
+    catalogue = Catalogue(database)
+    catalogue.keep_apart([(3, 1), (2, 2), (1, 99)])
+    assert catalogue.kept_apart() == {(1, 3)} and catalogue.pairs() == ([], 0)
+    undo_latest(database)
+    assert catalogue.kept_apart() == set()
 
 
 def test_several_pairs_of_one_track_become_one_track(database: Database) -> None:

@@ -19,6 +19,7 @@ from core.library.catalogue import Catalogue
 from core.library.collection import Collection
 from core.library.edits import KEPT, editing, latest_edit, undo
 from core.library.genres import Genres
+from core.library.label_reviews import LabelReviews
 from core.library.playlists import PlaylistRow, Playlists
 from core.library.reviews import Reviews
 from core.library.store import Library
@@ -58,6 +59,8 @@ def fill(database: Database) -> None:
     collection.doubtful(doubtful, url(doubtful, "b"), sound(f"{doubtful}"), message="", job_id=1)
     collection.failed(failed, reason="gone", message="Gone.", job_id=1)
     collection.fetched(collected, url(collected, "b"), sound(f"{collected}"), None, job_id=1)
+    with database.write() as db:  # not by `LabelReviews`: that would be an edit
+        db.execute("INSERT INTO label_reviews VALUES (3, 'confirmed', 'me', '2026-01-01')")
 
 
 def url(track_id: int, which: str) -> str:
@@ -142,6 +145,15 @@ DEEDS: dict[str, Deed] = {
     "all matches rejected": decide(lambda reviews, track: reviews.reject(track, [url(track, "a"), url(track, "b")])),
     "a link pasted": decide(lambda reviews, track: reviews.paste(track, "https://example.org/x.mp3")),
     "a collected song rejected": reject_what_was_collected,
+    "a label confirmed": lambda db: LabelReviews(db).confirm(2, who="me"),
+    "a label changed": lambda db: LabelReviews(db).change(3, {"house": ODD, "a new genre": 1}, who="me"),
+    "no music": lambda db: LabelReviews(db).not_music(3, who="me"),
+    "the wrong song": lambda db: LabelReviews(db).wrong_song(1, who="me"),
+    "the wrong song was collected": lambda db: LabelReviews(db).wrong_song(
+        Collection(db).collected()[0][0].track_id, who="x"
+    ),
+    "two with sound merged": lambda db: Catalogue(db).merge([(2, 1), (2, 3)]),
+    "others kept apart": lambda db: Catalogue(db).keep_apart([(3, 1), (2, 5)]),
     "readings discarded": lambda db: Playlists(db).discard([reading.id for reading in Playlists(db).readings()][:2]),
 }
 
