@@ -6,8 +6,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
+from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support, top_k_accuracy_score
 
-from core.learning.metrics import clearly_worse, cross_entropy, report, wilson_interval
+from core.learning.metrics import (
+    calibration_error,
+    clearly_worse,
+    compare,
+    cross_entropy,
+    mcnemar,
+    reliability,
+    report,
+    wilson_interval,
+)
 
 GENRES = ("a", "b", "c")
 
@@ -120,3 +131,90 @@ def test_figures_do_not_depend_on_the_order_of_the_genres(pairs: list[tuple[int,
     assert sum(map(sum, told["confusion"])) == len(pairs)
     matrix, other = np.array(told["confusion"]), np.array(turned["confusion"])
     assert np.array_equal(matrix, other[np.ix_(order, order)])
+
+
+# -- held against others' arithmetic -----------------------------------------------------------------------------------
+
+
+@given(n=st.integers(1, 2000), data=st.data())
+def test_wilson_interval_is_scipys(n: int, data: st.DataObject) -> None:
+    correct = data.draw(st.integers(0, n))
+    expected = binomtest(correct, n).proportion_ci(0.95, method="wilson")
+    assert wilson_interval(correct, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 60), n_genres=st.integers(3, 6))
+def test_figures_are_scikit_learns(seed: int, n: int, n_genres: int) -> None:
+    rng = np.random.default_rng(seed)
+    genres, labels = tuple("abcdef"[:n_genres]), np.arange(n_genres)
+    truth = np.eye(n_genres, dtype=np.float32)[rng.integers(0, n_genres, n)]
+    answers = rng.dirichlet(np.full(n_genres, 0.5), n).astype(np.float32)
+    true, answer = truth.argmax(axis=1), answers.argmax(axis=1)
+    told = report(truth, answers, genres)
+    assert told["confusion"] == confusion_matrix(true, answer, labels=labels).tolist()
+    expected = precision_recall_fscore_support(true, answer, labels=labels, zero_division=0.0)
+    for place, name in enumerate(("precision", "recall", "f1", "songs")):
+        assert [told["per_genre"][genre][name] for genre in genres] == pytest.approx(expected[place].tolist())
+    assert told["macro_f1"] == pytest.approx(expected[2][expected[3] > 0].mean())
+    assert told["top_2_accuracy"] == pytest.approx(top_k_accuracy_score(true, answers, k=2, labels=labels))
+    exact = answers.astype(np.float64) / answers.sum(axis=1, dtype=np.float64, keepdims=True)
+    assert told["nll"] == pytest.approx(log_loss(true, np.clip(exact, 1e-7, 1), labels=labels), rel=1e-3, abs=1e-4)
+    assert told["brier"] == pytest.approx(sum(((truth - answers) ** 2).sum(axis=1)) / n, rel=1e-4)
+    assert sum(row["songs"] for row in told["reliability"]) == n
+    assert 0 <= told["ece"] <= 1
+
+
+@given(only_first=st.integers(0, 300), only_second=st.integers(0, 300))
+def test_mcnemar_is_scipys_binomial_test(only_first: int, only_second: int) -> None:
+    n = only_first + only_second
+    expected = binomtest(only_first, n, 0.5).pvalue if n else 1.0
+    assert mcnemar(only_first, only_second) == pytest.approx(expected)
+    assert mcnemar(only_second, only_first) == mcnemar(only_first, only_second)
+
+
+# -- calibration and comparison, by hand -------------------------------------------------------------------------------
+
+
+def test_reliability_by_hand() -> None:
+    truth = np.eye(2, dtype=np.float32)[[0, 0, 0, 1]]
+    answers = spectra((0.9, 0.1), (0.85, 0.15), (0.4, 0.6), (0.45, 0.55))  # right, right, wrong, right
+    bins = reliability(truth, answers)
+    assert [row["songs"] for row in bins] == [0, 0, 0, 0, 0, 2, 0, 0, 2, 0], "0.9 belongs to what ends there"
+    assert bins[5]["confidence"] == pytest.approx(0.575) and bins[5]["accuracy"] == 0.5
+    assert bins[8]["confidence"] == pytest.approx(0.875) and bins[8]["accuracy"] == 1.0
+    assert bins[0]["confidence"] is None and bins[0]["accuracy"] is None
+    assert calibration_error(bins) == pytest.approx((0.075 * 2 + 0.125 * 2) / 4)
+
+
+def test_boasting_is_seen_and_honesty_rewarded() -> None:
+    rng = np.random.default_rng(0)
+    confidence = rng.uniform(0.5, 1, 4000)
+    hits = rng.random(4000) < confidence
+    truth = np.eye(2, dtype=np.float32)[np.where(hits, 0, 1)]
+    honest = np.stack([confidence, 1 - confidence], axis=1).astype(np.float32)
+    boast = np.tile(np.array([[0.99, 0.01]], np.float32), (4000, 1))
+    assert report(truth, honest, ("a", "b"))["ece"] < 0.03
+    assert report(truth, boast, ("a", "b"))["ece"] == pytest.approx(0.99 - hits.mean(), abs=1e-6)
+
+
+def test_a_comparison_in_words() -> None:
+    first = np.array([True] * 40 + [False] * 40)
+    assert compare(first, first)["verdict"] == "cannot be told apart on 80 songs"
+    worse = first.copy()
+    worse[:5] = False  # five against none: 2 / 2 ** 5 = 0.0625
+    assert compare(first, worse)["verdict"] == "cannot be told apart on 80 songs"
+    worse[5] = False  # six against none: 0.03125
+    told = compare(first, worse)
+    assert told["p_value"] == pytest.approx(0.03125)
+    assert (told["verdict"], compare(worse, first)["verdict"]) == ("better", "worse")
+    assert (told["both_right"], told["only_first_right"], told["only_second_right"], told["both_wrong"]) == (
+        34,
+        6,
+        0,
+        40,
+    )
+    assert told["accuracy"] == [40 / 80, 34 / 80]
+
+
+def test_many_songs_are_no_trouble_for_an_exact_test() -> None:
+    assert 0 < mcnemar(4000, 4300) < 0.05 < mcnemar(4000, 4100)
