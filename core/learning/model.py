@@ -1,36 +1,33 @@
-"""A model: one folder, published whole. `card.json` says everything; `weights.safetensors` holds every number.
+"""A model: one folder, published whole, and used without torch.
 
-Nothing is unpickled. A folder that is damaged, foreign or does not fit is refused with the reason.
+`card.json` says everything; `model.onnx` is the network that answers; `weights.safetensors` holds its numbers, to go on
+from, and the mel filter bank. Nothing is unpickled. A folder that is damaged, foreign or does not fit is refused with the
+reason. How a folder comes about is in `export`, how it is handed on in `sharing`.
 """
 
-import platform
+import hashlib
+import json
 import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
-import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save_file
+from safetensors.numpy import load as load_tensors
 
-from core.audio.crops import Logits
 from core.database import now
 from core.errors import ModelError
-from core.files import sha256_of, whole_folder, write_json
-from core.learning.networks import NETWORKS, GenreNetwork, as_logits
-from core.music import FloatArray
-from core.recipes import SpectrogramRecipe, TrainingRecipe
+from core.learning.graph import Answer, open_graph
+from core.music import CodeArray, FloatArray
+from core.recipes import SpectrogramRecipe
 from core.settings import Settings
 
-CARD, WEIGHTS = "card.json", "weights.safetensors"
-MAX_CARD_BYTES, MAX_WEIGHTS_BYTES = 50_000_000, 1_000_000_000
+CARD, WEIGHTS, GRAPH = "card.json", "weights.safetensors", "model.onnx"
+MAX_BYTES = {CARD: 50_000_000, WEIGHTS: 1_000_000_000, GRAPH: 1_000_000_000}
+"""The files of a model, and how large each may be."""
 FILTERS = "mel_filters"
 """The mel filter bank lies with the weights, so that a prediction needs no librosa."""
 
@@ -38,12 +35,24 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,59}(?<![ .])")
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
+Told = Annotated[str, Field(max_length=10_000)]
+
+
 class Card(BaseModel):
-    """What a model is, where it comes from, and how well it did."""
+    """What a model is, where it comes from, and how well it did. The first texts are for people, and may be empty.
+
+    Folders of format 1 had no `model.onnx`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
+    title: Told = ""
+    description: Told = ""
+    data_origin: Told = ""
+    intended_use: Told = ""
+    limits: Told = ""
+    licence: Told = ""
     genres: Annotated[tuple[str, ...], Field(min_length=2, max_length=1000)]
     spectrogram: SpectrogramRecipe
     spectrogram_fingerprint: str
@@ -57,6 +66,7 @@ class Card(BaseModel):
     data_fingerprint: str
     metrics: dict[str, Any] | None
     weights_sha256: str
+    onnx_sha256: str
     run: str
     versions: dict[str, str]
     created_at: str
@@ -68,10 +78,6 @@ class Card(BaseModel):
                 f"its spectrogram recipe has the fingerprint {self.spectrogram.fingerprint}, "
                 f"but the card says {self.spectrogram_fingerprint}"
             )
-        if self.network not in NETWORKS:
-            raise ValueError(
-                f"the network {self.network!r} is not known to this Genrescope ({', '.join(NETWORKS)} are)"
-            )
         if len(set(self.genres)) != len(self.genres):
             raise ValueError("a genre is named twice")
         return self
@@ -79,12 +85,16 @@ class Card(BaseModel):
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded model. `filters` is its mel filter bank, (n_mels, 1 + n_fft // 2)."""
+    """A loaded model.
+
+    `filters` is its mel filter bank, (n_mels, 1 + n_fft // 2). `answer` is its network: codes (batch, crop_frames, n_mels)
+    uint8 -> logits (batch, n_genres), divided by the temperature, and features (batch, n_features).
+    """
 
     name: str
     card: Card
-    network: GenreNetwork
     filters: FloatArray
+    answer: Answer
 
     @property
     def genres(self) -> tuple[str, ...]:
@@ -101,10 +111,9 @@ class Model:
         """Length of the crops it takes, frames."""
         return self.card.crop_frames
 
-    @cached_property
-    def logits(self) -> Logits:
+    def logits(self, codes: CodeArray) -> FloatArray:
         """Codes (batch, crop_frames, n_mels) uint8 -> logits (batch, n_genres)."""
-        return as_logits(self.network)
+        return self.answer(codes)[0]
 
 
 @dataclass(frozen=True)
@@ -129,98 +138,87 @@ def check_name(name: str) -> str:
     return name
 
 
-def publish(
-    folder: Path,
-    network: GenreNetwork,
-    filters: FloatArray,
-    *,
-    genres: tuple[str, ...],
-    spectrogram: SpectrogramRecipe,
-    training: TrainingRecipe,
-    steps: int,
-    split: dict[str, Any],
-    data_fingerprint: str,
-    metrics: dict[str, Any] | None,
-    run: str,
-) -> None:
-    """Write a model folder, whole; `ModelError` if the name is taken."""
-    check_name(folder.name)
-    try:
-        with whole_folder(folder) as partial:
-            tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-            save_file({**tensors, FILTERS: torch.from_numpy(np.array(filters))}, partial / WEIGHTS)
-            card = Card(
-                genres=genres,
-                spectrogram=spectrogram,
-                spectrogram_fingerprint=spectrogram.fingerprint,
-                network=training.network,
-                crop_frames=training.crop_frames,
-                training=training.model_dump(mode="json"),
-                training_fingerprint=training.fingerprint,
-                steps=steps,
-                split=split,
-                seed=training.seed,
-                data_fingerprint=data_fingerprint,
-                metrics=metrics,
-                weights_sha256=sha256_of(partial / WEIGHTS),
-                run=run,
-                versions={
-                    "python": platform.python_version(),
-                    **{name: version(name) for name in ("genrescope", "torch", "numpy", "av", "librosa")},
-                },
-                created_at=now(),
-            )
-            write_json(partial / CARD, card.model_dump(mode="json"))
-    except FileExistsError:
-        raise ModelError(f"There is a model named {folder.name!r} already. Choose another name.") from None
-
-
 def read_card(folder: Path) -> Card:
-    """The card of a model folder. `ModelError` with the reason if it is absent or not a card."""
-    path = folder / CARD
+    """The card of a model folder. `ModelError` with the reason if it is absent, not a card, or of an older format."""
+    said = read_raw_card(folder)
+    if said.get("format") == 1:
+        raise ModelError(
+            f"The model {folder.name!r} was made by an older Genrescope, which kept no {GRAPH}. Bring it up to date: "
+            f"`python -m core models upgrade {quoted(folder.name)}`."
+        )
     try:
-        if path.stat().st_size > MAX_CARD_BYTES:
-            raise ModelError(f"{path} is too large for a model card.")
-        return Card.model_validate_json(path.read_bytes())
+        return Card.model_validate(said)
+    except ValidationError as error:
+        raise ModelError(f"{folder / CARD} is not a Genrescope model card: {first_fault(error)}") from None
+
+
+def read_raw_card(folder: Path) -> dict[str, Any]:
+    """What a card says, whatever it is; `ModelError` if it is absent, or no card of anything."""
+    try:
+        said = json.loads(read_file(folder, CARD))
+    except (ValueError, RecursionError):
+        said = None
+    if not isinstance(said, dict):
+        raise ModelError(f"{folder / CARD} is not a Genrescope model card: it is no JSON object.")
+    return said
+
+
+def read_file(folder: Path, name: str) -> bytes:
+    """One of a model's three files. `ModelError` if it is absent, too large, or cannot be read."""
+    path = folder / name
+    try:
+        if path.stat().st_size > MAX_BYTES[name]:
+            raise ModelError(f"{path} is too large: {name} of a model has {MAX_BYTES[name] // 1_000_000} MB at most.")
+        return path.read_bytes()
     except FileNotFoundError:
-        raise ModelError(f"There is no model in {folder}: it has no {CARD}.") from None
+        lacks = "There is no model in" if name == CARD else "The model is not whole in"
+        raise ModelError(f"{lacks} {folder}: it has no {name}.") from None
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ModelError(
-            f"{path} is not a Genrescope model card: {where + ': ' if where else ''}{first['msg']}."
-        ) from None
+
+
+def first_fault(error: ValidationError) -> str:
+    """What is wrong with a card, in a sentence."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where + ': ' if where else ''}{first['msg']}."
+
+
+def quoted(name: str) -> str:
+    """A model's name as it is typed in a command."""
+    return f'"{name}"' if " " in name else name
 
 
 def load(folder: Path) -> Model:
     """Load and check a model folder. `ModelError` with the reason if it cannot be used."""
     card = read_card(folder)
-    path = folder / WEIGHTS
+    weights = checked(folder, WEIGHTS, card.weights_sha256)
+    graph = checked(folder, GRAPH, card.onnx_sha256)
+    recipe = card.spectrogram
     try:
-        size = path.stat().st_size
-        data = path.read_bytes() if size <= MAX_WEIGHTS_BYTES else b""
-    except OSError as error:
-        raise ModelError(f"The weights of the model {folder.name!r} cannot be read: {error.strerror}.") from error
-    if not data or sha256_of(path) != card.weights_sha256:
+        filters = load_tensors(weights)[FILTERS]
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"The weights of the model {folder.name!r} cannot be read: {reason}") from error
+    expected = (recipe.n_mels, 1 + recipe.n_fft // 2)
+    if filters.shape != expected or filters.dtype != "float32":
         raise ModelError(
-            f"The weights of the model {folder.name!r} are damaged: they are not those its card speaks of."
+            f"The model {folder.name!r} has mel filters of {filters.shape}, {filters.dtype}; its card wants {expected}, "
+            "float32."
         )
     try:
-        tensors = load_tensors(data)
-        filters = tensors.pop(FILTERS).numpy()
-        expected = (card.spectrogram.n_mels, 1 + card.spectrogram.n_fft // 2)
-        if filters.shape != expected:
-            raise ModelError(f"The model {folder.name!r} has mel filters of {filters.shape}, its card says {expected}.")
-        blank = np.zeros(card.spectrogram.n_mels, np.float32)
-        network = GenreNetwork(card.network, len(card.genres), blank, blank)
-        network.load_state_dict(tensors)
-    except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ModelError(f"The weights of the model {folder.name!r} do not fit its card: {reason}") from error
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Model(folder.name, card, network, filters)
+        answer = open_graph(graph, crop_frames=card.crop_frames, n_mels=recipe.n_mels, n_genres=len(card.genres))
+    except ModelError as error:
+        raise ModelError(f"The network of the model {folder.name!r} cannot be used. {error}") from error
+    return Model(folder.name, card, filters, answer)
+
+
+def checked(folder: Path, name: str, sha256: str) -> bytes:
+    """One of a model's files, whose hash is the one the card tells; `ModelError` if it is not."""
+    data = read_file(folder, name)
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise ModelError(f"The model {folder.name!r} is damaged: its {name} is not the one its card speaks of.")
+    return data
 
 
 def list_models(settings: Settings) -> list[Entry]:

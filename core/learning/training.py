@@ -9,9 +9,10 @@ import torch
 from core.audio.spectrogram import mel_filters
 from core.audio.store import SpectrogramStore
 from core.errors import LibraryError, ModelError
-from core.learning import model
+from core.learning import export, model
 from core.learning.evaluation import evaluate_songs
-from core.learning.networks import GenreNetwork, as_logits
+from core.learning.graph import open_graph
+from core.learning.networks import GenreNetwork
 from core.learning.plan import Plan, Request, make_plan
 from core.learning.trainer import Trainer
 from core.library.runs import Epoch, Run, Runs
@@ -106,18 +107,22 @@ def _publish(
 ) -> dict[str, Any]:
     """Test the network, publish the model, and say what the run came to."""
     plan, recipe = trainer.plan, trainer.recipe
+    graph = export.as_onnx(network, crop_frames=recipe.crop_frames)
+    answer = open_graph(
+        graph, crop_frames=recipe.crop_frames, n_mels=plan.spectrogram.n_mels, n_genres=len(plan.genres)
+    )
     test = evaluate_songs(
         plan.split.test,
         plan.genres,
         trainer.store,
-        as_logits(network),
+        lambda codes: answer(codes)[0],  # as the published model will be asked: the same numbers whenever it is tested
         crop_frames=recipe.crop_frames,
         check=check,
     )
     folder = settings.models / run.name
     ours = f"{run.id} {run.created_at}"
     if not (folder.exists() and model.read_card(folder).run == ours):  # published just before a crash
-        model.publish(
+        export.publish(
             folder,
             network,
             mel_filters(plan.spectrogram),
@@ -129,6 +134,7 @@ def _publish(
             data_fingerprint=plan.data_fingerprint,
             metrics=test,
             run=ours,
+            graph=graph,
         )
     progress = trainer.progress
     return {
