@@ -11,7 +11,16 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 FLOORS = [
     ["core", "core.errors", "core.files", "core.settings", "core.music", "core.recipes", "core.database", "core.names"],
-    ["core.audio", "core.jobs", "core.jobs.queue", "core.jobs.compute", "core.jobs.context", "core.fetch"],
+    [
+        "core.audio",
+        "core.jobs",
+        "core.jobs.queue",
+        "core.jobs.compute",
+        "core.jobs.context",
+        "core.fetch",
+        "core.fetch_file",
+        "core.reach",
+    ],
     ["core.library", "core.sources"],
     ["core.collecting", "core.learning", "core.inference"],
     ["core.quality"],
@@ -204,7 +213,7 @@ def _nevers(file: File) -> Iterator[str]:
 
 
 def _may_use_the_network(file: File, room: str) -> bool:
-    if room in ("core.sources", "core.collecting", "core.fetch"):
+    if room in ("core.sources", "core.collecting", "core.fetch", "core.fetch_file", "core.reach"):
         return True
     if file.name == "core.jobs.worker":
         only_the_name = {name for name in file.mentions if name.startswith("socket.")} == {"socket.gethostname"}

@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from core.collecting.failures import NotFetched
-from core.collecting.places import Place, allowed_hosts, place_of
+from core.collecting.places import Place, place_of
 from core.collecting.yt_errors import JS_RUNTIMES, not_fetched
 from core.errors import SourceError
 from core.files import fingerprint, size_in_words, write_json
+from core.reach import allowed_hosts
 from core.settings import Settings
 from core.sources import cleaning, sites
 from core.sources.site_errors import Trouble

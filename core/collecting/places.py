@@ -4,7 +4,6 @@ An address is taken apart and put together again before anybody is asked for it.
 playlists are read from (`core.sources.sites`); hosts are allowed with `GENRESCOPE_ALLOWED_HOSTS`.
 """
 
-import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +11,8 @@ from datetime import datetime
 from urllib.parse import quote, unquote, urlsplit
 
 from core.collecting.failures import NotFetched
-from core.errors import SourceError
 from core.fetch import Pause
+from core.reach import AllowedHost, allowed_hosts, as_host
 from core.settings import Settings
 from core.sources import cleaning
 from core.sources.sites import SITES
@@ -34,23 +33,6 @@ class Place:
     title: str
     address: str
     extractors: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class AllowedHost:
-    """A host that songs may be fetched from: its name in small letters (IPv6 without brackets); port None is any."""
-
-    host: str
-    port: int | None = None
-
-    def covers(self, host: str, port: int) -> bool:
-        """Whether this is the host, and the port may be asked."""
-        return host == self.host and self.port in (None, port)
-
-
-def allowed_hosts(settings: Settings) -> tuple[AllowedHost, ...]:
-    """The hosts of `settings.allowed_hosts`; `SourceError` for an entry that is none."""
-    return tuple(_allowed(entry) for entry in re.split(r"[,\s]+", settings.allowed_hosts.strip()) if entry)
 
 
 def place_of(url: str, settings: Settings) -> Place | None:
@@ -94,30 +76,6 @@ def host_of(url: str) -> tuple[str, int]:
 
 # -- hosts -------------------------------------------------------------------------------------------------------------
 
-_HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?:\.(?!-)[a-z0-9_-]{1,63})*", re.ASCII)
-
-
-def _allowed(entry: str) -> AllowedHost:
-    found = re.fullmatch(r"(?:\[([0-9a-f:.]+)\]|([^\[\]:/@]+))(?::(\d{1,5}))?", entry.lower().rstrip("."), re.ASCII)
-    host = _as_host((found[1] or found[2]).rstrip("."), is_ipv6=bool(found[1])) if found else ""
-    port = int(found[3]) if found and found[3] else None
-    if not host or (port is not None and not 0 < port < 65_536):
-        raise SourceError(
-            f"GENRESCOPE_ALLOWED_HOSTS names what is no host: {cleaning.name(entry)}. Write host or host:port, an IPv6 "
-            "address in brackets, commas between."
-        )
-    return AllowedHost(host, port)
-
-
-def _as_host(said: str, *, is_ipv6: bool = False) -> str:
-    """A host in the form that addresses are compared in, '' if it is none."""
-    if is_ipv6:
-        try:
-            return str(ipaddress.IPv6Address(said))
-        except ValueError:
-            return ""
-    return said if len(said) <= 253 and _HOST.fullmatch(said) else ""
-
 
 def _place_at_host(url: str, allowed: tuple[AllowedHost, ...]) -> Place | None:
     if not allowed or not cleaning.address(url):
@@ -125,7 +83,7 @@ def _place_at_host(url: str, allowed: tuple[AllowedHost, ...]) -> Place | None:
     try:
         parts = urlsplit(url)
         host, port = host_of(url)
-        host = _as_host(host, is_ipv6=":" in host)
+        host = as_host(host, is_ipv6=":" in host)
     except (NotFetched, ValueError):
         return None
     if not host or not any(one.covers(host, port) for one in allowed):

@@ -11,8 +11,9 @@ from yt_dlp.postprocessor.ffmpeg import FFmpegPostProcessor
 
 from core.collecting.failures import NotFetched
 from core.collecting.guard import Guard, GuardedRH
-from core.collecting.places import AllowedHost, Place
+from core.collecting.places import Place
 from core.collecting.yt_errors import of_status
+from core.reach import AllowedHost
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from core.collecting import yt_errors
 from core.collecting.download import Downloaded, download
 from core.collecting.failures import NotFetched
 from core.collecting.guard import Guard
-from core.collecting.places import AllowedHost
+from core.reach import AllowedHost
 from core.settings import Settings
 from tests.collecting.youtube_watch_pages import MEDIA, Watch, ranged
 from tests.loopback import Answer, Asked, Loopback, as_json, serving

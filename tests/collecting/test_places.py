@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.collecting.failures import NotFetched
-from core.collecting.places import AllowedHost, Place, allowed_hosts, host_of, pause_of, place_of
+from core.collecting.places import Place, host_of, pause_of, place_of
 from core.errors import RateLimited, SourceError
+from core.reach import AllowedHost, allowed_hosts
 from core.settings import Settings
 from core.sources.sites import SITES, SiteSource
 
