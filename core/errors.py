@@ -19,6 +19,10 @@ class TrainingRefused(GenrescopeError):
     """A training cannot begin with these songs or settings."""
 
 
+class LeakError(TrainingRefused):
+    """What is tested on would be known from training: by artist, by recording, or by statistics."""
+
+
 class ModelError(GenrescopeError):
     """A model folder is missing, damaged, foreign, or does not fit."""
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from core.music import CodeArray, FloatArray
 from core.recipes import DB_STEP
 
-SAME = 0.7
+SAME = 0.6
 """Likeness from which on two songs are the same recording; how it was measured: `benchmarks/bench_likeness.py`."""
 NEIGHBOURS = 5
 """Nearest songs that are compared in earnest with each song."""
@@ -67,9 +67,10 @@ def candidate_pairs(
 
 
 def outline(codes: CodeArray) -> FloatArray:
-    """The course of a song, (n_cells, BANDS): how each group of bands moves about its level of the moment, dB.
+    """The course of a song, (n_cells, BANDS): how each group of bands moves, beside the others, about its level, dB.
 
-    `codes` (n_frames, n_mels). A gain, an equaliser or a codec that dulls the treble hardly change it.
+    `codes` (n_frames, n_mels). A gain, an equaliser or a codec that dulls the treble hardly change it. What all bands do
+    together is taken off, for a beat is what songs of one tempo share.
     """
     S = _grouped(codes)
     n_cells = max(1, len(S) // CELL)
@@ -78,7 +79,8 @@ def outline(codes: CodeArray) -> FloatArray:
     low = np.maximum(np.arange(n_cells) - AROUND // 2, 0)
     high = np.minimum(np.arange(n_cells) + AROUND // 2 + 1, n_cells)
     moved = cells - (sums[high] - sums[low]) / (high - low)[:, None]
-    return np.asarray(np.clip(moved, -LARGEST, LARGEST), np.float32)
+    moved = np.clip(moved, -LARGEST, LARGEST)
+    return np.asarray(moved - moved.mean(axis=1, keepdims=True), np.float32)
 
 
 def likeness(a: FloatArray, b: FloatArray) -> float:

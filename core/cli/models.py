@@ -1,4 +1,4 @@
-"""Models: `train` them, `evaluate` them, and `predict` with them."""
+"""Models: `train` them, and `predict` with them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
+from core.cli.evaluating import report_lines
 from core.cli.frame import Home, Json, answer, app, command, do_job, progress
 from core.database import Database
 from core.errors import GenrescopeError
@@ -61,34 +62,7 @@ def train(
             f"{result['name']}: {result['epochs']} epochs, {result['steps']} steps in "
             f"{duration_in_words(result['seconds'])} ({result['crops_per_second']:.0f} crops a second)"
         ]
-        answer(as_json, result, lines + (_report_lines(result["test"]) if result["test"] else []))
-
-
-@app.command()
-def evaluate(
-    model: Annotated[str, typer.Argument(help="Name of a model, or path of its folder.")],
-    folder: Annotated[Path | None, typer.Option(help="A labelled folder of audio; it is not imported.")] = None,
-    genre_from: Annotated[
-        str, typer.Option(help="With --folder: where the true genre comes from (folder).")
-    ] = "folder",
-    home: Home = None,
-    as_json: Json = False,
-) -> None:
-    """Test a model on its own test songs, or on any labelled folder."""
-    with command(as_json, home) as settings:
-        if genre_from != "folder":
-            raise typer.BadParameter("--genre-from may only be: folder.")
-        directory = folder.expanduser().resolve() if folder else None
-        if directory and not directory.is_dir():
-            raise GenrescopeError(f"{directory} is not a folder on this computer.")
-        from core.learning import model as models
-
-        found = str(models.find(settings, model))  # whole: a worker that takes the job may stand in another folder
-        result = do_job(settings, lambda queue: kinds.submit_evaluate(queue, found, directory))
-        lines = _report_lines(result)
-        skipped = result["skipped"]
-        lines += [f"left out: {file['path']}: {file['reason']}" for file in skipped]
-        answer(as_json, result, lines)
+        answer(as_json, result, lines + (report_lines(result["test"]) if result["test"] else []))
 
 
 @app.command()
@@ -147,17 +121,3 @@ def _predict(predict_file: Callable[..., Any], file: Path, model: Any, settings:
             "spectrum": {genre: predicted.taggram[:, i].tolist() for i, genre in enumerate(predicted.genres)},
         },
     }
-
-
-def _report_lines(report: dict[str, Any]) -> list[str]:
-    low, high = report["interval_95"]
-    width = max(len(genre) for genre in report["genres"])
-    return [
-        f"{report['songs']} songs: {report['accuracy']:.1%} right (95 % interval {low:.1%} to {high:.1%}), "
-        f"macro F1 {report['macro_f1']:.3f}",
-        "confusion (rows: true genre)",
-        *(
-            f"  {genre:<{width}} " + " ".join(f"{count:4d}" for count in row)
-            for genre, row in zip(report["genres"], report["confusion"], strict=True)
-        ),
-    ]

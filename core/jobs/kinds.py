@@ -125,21 +125,53 @@ def submit_evaluate(queue: Queue, model: str, folder: Path | None = None) -> Job
 
 
 def evaluate_job(context: JobContext) -> dict[str, Any]:
-    """Do what `submit_evaluate` asked for."""
+    """Do what `submit_evaluate` asked for; the answers are kept song by song."""
     context.check()  # a job that takes its workers down must not come to what does it
-    from core.learning import evaluation, model  # torch: only where it is needed
+    from core.learning import evaluation, model  # only where they are needed
+    from core.library.evaluations import Evaluations
 
     asked = context.job.parameters
     loaded = model.load(model.find(context.settings, asked["model"]))
+    library, keep = Library(context.database), evaluation.Keep(Evaluations(context.database), context.job.id)
     if asked["folder"] is None:
-        songs = Library(context.database).songs(loaded.recipe.fingerprint)
-        return evaluation.evaluate_test_songs(loaded, songs, context.settings, check=context.check)
+        songs = library.songs(loaded.recipe.fingerprint)
+        paths = {sha256: file.path for sha256, file in library.known_files()[1].items()}
+        return evaluation.evaluate_test_songs(
+            loaded, songs, context.settings, keep=keep, paths=paths, check=context.check
+        )
     return evaluation.evaluate_folder(
         loaded,
         Path(asked["folder"]),
         context.settings,
+        keep=keep,
         check=context.check,
         on_progress=lambda done, total: context.report(done, total, "Listening to songs"),
+    )
+
+
+def submit_crossvalidate(queue: Queue, name: str, recipe: TrainingRecipe, request: dict[str, Any]) -> Job:
+    """Ask for a cross-validation; `request` as `crossvalidation.Request.as_json`."""
+    parameters = {"name": name, "recipe": recipe.model_dump(mode="json"), "request": request}
+    return _submit(queue, "crossvalidate", parameters)
+
+
+def crossvalidate_job(context: JobContext) -> dict[str, Any]:
+    """Do what `submit_crossvalidate` asked for."""
+    context.check()
+    from core.learning.crossvalidation import Request, crossvalidate  # torch: only where it is needed
+    from core.library.evaluations import Evaluations
+
+    asked = context.job.parameters
+    return crossvalidate(
+        Library(context.database),
+        Evaluations(context.database),
+        context.settings,
+        asked["name"],
+        TrainingRecipe(**asked["recipe"]),
+        Request.from_json(asked["request"]),
+        job_id=context.job.id,
+        check=context.check,
+        on_progress=context.report,
     )
 
 
@@ -234,15 +266,39 @@ def collect_job(context: JobContext) -> dict[str, Any]:
     ).run()
 
 
+def submit_fetch_model(queue: Queue, url: str, sha256: str, *, name: str | None = None) -> Job:
+    """Ask for a model from the web; arguments as `learning.sharing.fetch`."""
+    return _submit(queue, "fetch_model", {"url": url.strip(), "sha256": sha256.strip().lower(), "name": name})
+
+
+def fetch_model_job(context: JobContext) -> dict[str, Any]:
+    """Do what `submit_fetch_model` asked for. The result tells the model's `name` and `genres`."""
+    context.check()
+    from core.learning import model, sharing
+
+    asked = context.job.parameters
+    folder = sharing.fetch(
+        asked["url"],
+        asked["sha256"],
+        context.settings,
+        name=asked["name"],
+        check=context.check,
+        on_progress=lambda done, total: context.report(done // 1000, total // 1000 if total else None, "kilobytes"),
+    )
+    return {"name": folder.name, "genres": list(model.read_card(folder).genres)}
+
+
 KINDS: dict[str, Kind] = {
     "import": import_job,
     "preprocess": preprocess_job,
     "train": train_job,
     "evaluate": evaluate_job,
+    "crossvalidate": crossvalidate_job,
     "read": read_job,
     "search": search_job,
     "musicbrainz": genre_votes_job,
     "collect": collect_job,
+    "fetch_model": fetch_model_job,
 }
 
 

@@ -1,6 +1,9 @@
-"""Evaluation on whole songs: those of the library, or any labelled folder of audio, which is not imported."""
+"""Evaluation on whole songs: those of the library, or any labelled folder of audio, which is not imported.
 
-from collections.abc import Callable, Sequence
+Answers can be kept song by song (`Keep`), to be looked at, heard and compared later.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,15 +13,42 @@ import numpy as np
 from core.audio.crops import Logits, predict_song
 from core.audio.store import SpectrogramStore
 from core.errors import GenrescopeError, ModelError
+from core.files import sha256_of
 from core.jobs.compute import fan_out
 from core.learning import metrics
 from core.learning.model import Model
+from core.library.evaluations import EvaluatedSong, Evaluations
 from core.library.importing import audio_files_in
+from core.library.names import artist_and_title
 from core.library.preprocessing import codes_of
 from core.music import CodeArray, FloatArray, GenreDistribution, Song
 from core.names import MAX_GENRE, clean
 from core.recipes import SpectrogramRecipe
 from core.settings import Settings
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Where answers are kept, and the job that gives them."""
+
+    evaluations: Evaluations
+    job_id: int | None = None
+
+    def keep(
+        self,
+        model: Model,
+        kind: str,
+        about: Mapping[str, Any],
+        songs: Sequence[EvaluatedSong],
+        report: dict[str, Any],
+    ) -> dict[str, Any]:
+        """Keep the answers of `model`, all or none; returns the report with `evaluation`, its number."""
+        told = {**about, "model": model.name, "weights": model.card.weights_sha256, "run": model.card.run}
+        evaluation = self.evaluations.begin(model.name, kind, told, model.genres, job_id=self.job_id)
+        self.evaluations.add_songs(evaluation, songs)
+        report = {**report, "evaluation": evaluation.id, "name": evaluation.name}
+        self.evaluations.finish(evaluation, report)
+        return report
 
 
 def song_spectra(
@@ -49,14 +79,22 @@ def evaluate_songs(
 ) -> dict[str, Any]:
     """All figures of `metrics.report` for songs of the library, and `skipped`, which is empty."""
     spectra, _ = song_spectra(songs, store, logits, crop_frames=crop_frames, stride=crop_frames // 2, check=check)
-    truth = np.stack([song.label.vector(genres) for song in songs])
-    return {**metrics.report(truth, spectra, genres), "skipped": []}
+    return _figures(songs, spectra, genres)
 
 
 def evaluate_test_songs(
-    model: Model, songs: Sequence[Song], settings: Settings, *, check: Callable[[], None] = lambda: None
+    model: Model,
+    songs: Sequence[Song],
+    settings: Settings,
+    *,
+    keep: Keep | None = None,
+    paths: Mapping[str, str] | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
-    """The figures of a model on its own test songs, labelled as they were when it was trained."""
+    """The figures of a model on its own test songs, labelled as they were when it was trained.
+
+    `paths` says where files are, by SHA-256, for the answers that are kept.
+    """
     told = {song["sha256"]: song["label"] for song in model.card.split.get("test", [])}
     ours = [
         Song(**{**vars(song), "label": GenreDistribution(tuple(told[song.sha256].items()))})
@@ -68,12 +106,33 @@ def evaluate_test_songs(
             f"None of the test songs of {model.name!r} is in this library with a spectrogram under its recipe. "
             "Evaluate it on a folder instead (--folder DIR)."
         )
-    store = SpectrogramStore(settings.spectrograms, model.recipe.fingerprint)
-    report = evaluate_songs(ours, model.genres, store, model.logits, crop_frames=model.crop_frames, check=check)
+    store, crop_frames = SpectrogramStore(settings.spectrograms, model.recipe.fingerprint), model.crop_frames
+    spectra, _ = song_spectra(ours, store, model.logits, crop_frames=crop_frames, stride=crop_frames // 2, check=check)
+    report = _figures(ours, spectra, model.genres)
     gone = len(told) - len(ours)
     if gone:
         report["skipped"] = [{"path": "", "reason": f"{gone} of the {len(told)} test songs are not in this library."}]
-    return report
+    if keep is None:
+        return report
+    where = paths or {}
+    answered = [
+        EvaluatedSong(
+            song.sha256,
+            where.get(song.sha256, ""),
+            song.title,
+            song.artist,
+            0,
+            song.label.vector(model.genres),
+            spectrum,
+        )
+        for song, spectrum in zip(ours, spectra, strict=True)
+    ]
+    return keep.keep(model, "test", {}, answered, report)
+
+
+def _figures(songs: Sequence[Song], spectra: FloatArray, genres: tuple[str, ...]) -> dict[str, Any]:
+    truth = np.stack([song.label.vector(genres) for song in songs])
+    return {**metrics.report(truth, spectra, genres), "skipped": []}
 
 
 @dataclass(frozen=True)
@@ -95,6 +154,7 @@ def evaluate_folder(
     directory: Path,
     settings: Settings,
     *,
+    keep: Keep | None = None,
     check: Callable[[], None] = lambda: None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
@@ -131,4 +191,14 @@ def evaluate_folder(
     answered.sort(key=lambda song: song[0])
     truth = np.eye(len(model.genres), dtype=np.float32)[[number for _, number, _ in answered]]
     spectra = np.stack([spectrum for _, _, spectrum in answered])
-    return {**metrics.report(truth, spectra, model.genres), "skipped": sorted(skipped, key=lambda file: file["path"])}
+    report = metrics.report(truth, spectra, model.genres)
+    report["skipped"] = sorted(skipped, key=lambda file: file["path"])
+    if keep is None:
+        return report
+    songs = [_of_folder(path, true, spectrum) for (path, _, spectrum), true in zip(answered, truth, strict=True)]
+    return keep.keep(model, "folder", {"folder": str(directory)}, songs, report)
+
+
+def _of_folder(path: str, truth: FloatArray, spectrum: FloatArray) -> EvaluatedSong:
+    artist, title = artist_and_title(Path(path).stem)
+    return EvaluatedSong(sha256_of(Path(path)), path, title, artist, 0, truth, spectrum)

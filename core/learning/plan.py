@@ -1,6 +1,6 @@
 """The plan of a training: which genres, which songs on which side, how many steps. Fixed before the first step."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,13 +68,22 @@ class Plan:
         )
 
 
-def make_plan(songs: Sequence[Song], recipe: TrainingRecipe, request: Request, spectrogram: SpectrogramRecipe) -> Plan:
-    """Choose genres and split the songs. Raises `TrainingRefused`, in a plain sentence, where that cannot be honest."""
+def make_plan(
+    songs: Sequence[Song],
+    recipe: TrainingRecipe,
+    request: Request,
+    spectrogram: SpectrogramRecipe,
+    pairs: Iterable[tuple[str, str]] = (),
+) -> Plan:
+    """Choose genres and split the songs. Raises `TrainingRefused`, in a plain sentence, where that cannot be honest.
+
+    `pairs`, the SHA-256 of songs that sound the same, are never on two sides.
+    """
     require_torchaudio()
     if not songs:
         raise TrainingRefused("No song has both a genre and a spectrogram yet. Import songs, then make spectrograms.")
     chosen, genres = choose(songs, request.genres)
-    split = split_by_artist(chosen, genres, seed=recipe.seed, holdout_artists=request.holdout_artists)
+    split = split_by_artist(chosen, genres, seed=recipe.seed, holdout_artists=request.holdout_artists, pairs=pairs)
     data = sorted((song.sha256, list(song.label.weights)) for song in chosen)
     return Plan(genres, split, spectrogram, fingerprint({"data": data, "spectrogram": spectrogram.fingerprint}))
 

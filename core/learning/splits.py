@@ -1,7 +1,7 @@
 """Splits: no artist and no recording on two sides. Pure, seeded, stratified by genre (scikit-learn's splitters)."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,17 +50,22 @@ def choose(songs: Sequence[Song], genres: Sequence[str] | None) -> tuple[list[So
 
 
 def split_by_artist(
-    songs: Sequence[Song], genres: tuple[str, ...], *, seed: int, holdout_artists: Sequence[str] | None = None
+    songs: Sequence[Song],
+    genres: tuple[str, ...],
+    *,
+    seed: int,
+    holdout_artists: Sequence[str] | None = None,
+    pairs: Iterable[tuple[str, str]] = (),
 ) -> Split:
     """Split songs for training, validation and testing.
 
-    With `holdout_artists`, exactly their songs are the test side. Raises `TrainingRefused`, in a plain sentence, where
-    an honest split is impossible.
+    With `holdout_artists`, exactly their songs are the test side. `pairs` as in `artist_groups`. Raises
+    `TrainingRefused`, in a plain sentence, where an honest split is impossible.
     """
-    _check_size(songs, genres)
-    groups = artist_groups(songs)
+    check_size(songs, genres)
+    groups = artist_groups(songs, pairs)
     if holdout_artists is None:
-        rest, test = _carve(list(range(len(songs))), songs, groups, genres, seed, "test")
+        rest, test = carve(list(range(len(songs))), songs, groups, genres, seed, "test")
     else:
         wanted = {comparable(artist) for artist in holdout_artists} - {""}
         test = [i for i, song in enumerate(songs) if comparable(song.artist) in wanted]
@@ -68,7 +73,7 @@ def split_by_artist(
             raise TrainingRefused("None of the artists to hold out is in the library. Check their spelling.")
         touched = {groups[i] for i in test}
         rest = [i for i in range(len(songs)) if groups[i] not in touched]
-    train, validation = _carve(rest, songs, groups, genres, seed, "validation")
+    train, validation = carve(rest, songs, groups, genres, seed, "validation")
     used = {*train, *validation, *test}
 
     def pick(indices: Sequence[int]) -> tuple[Song, ...]:
@@ -77,25 +82,40 @@ def split_by_artist(
     return Split(pick(train), pick(validation), pick(test), pick([i for i in range(len(songs)) if i not in used]))
 
 
-def artist_groups(songs: Sequence[Song]) -> npt.NDArray[np.int64]:
+def artist_groups(songs: Sequence[Song], pairs: Iterable[tuple[str, str]] = ()) -> npt.NDArray[np.int64]:
     """A group number for each song, (n_songs,): two songs share one if any chain of artists or recordings joins them.
 
-    The same title at the same length (within a second) counts as the same recording, whoever is named. A song whose
-    artist is unknown is a group of its own.
+    The same title at the same length (within a second) counts as the same recording, whoever is named; so do `pairs`,
+    the SHA-256 of two songs that sound the same. A song whose artist is unknown is a group of its own.
     """
     keys: dict[object, int] = {}
     rows, columns = [], []
+
+    def join(row: int, key: object) -> None:
+        rows.append(row)
+        columns.append(len(songs) + keys.setdefault(key, len(keys)))
+
     for row, song in enumerate(songs):
-        title = comparable(song.title)
-        # two overlapping grids of two seconds: lengths within a second share a cell of one of them
-        recordings = {(title, "even", song.duration_s // 2), (title, "odd", (song.duration_s + 1) // 2)}
-        for key in {*artists_in(song.artist), *recordings}:
-            rows.append(row)
-            columns.append(len(songs) + keys.setdefault(key, len(keys)))
+        for key in {*artists_in(song.artist), *recording_keys(song)}:
+            join(row, key)
+    place = {song.sha256: row for row, song in enumerate(songs)}
+    for pair in pairs:
+        for sha256 in pair:
+            if sha256 in place:
+                join(place[sha256], frozenset(pair))
     size = len(songs) + len(keys)
     edges = coo_matrix((np.ones(len(rows)), (rows, columns)), shape=(size, size))
     _, labels = connected_components(edges, directed=False)
     return np.asarray(labels[: len(songs)], np.int64)
+
+
+def recording_keys(song: Song) -> set[tuple[str, str, float]]:
+    """Two songs of one title whose lengths differ by less than a second share one of these.
+
+    The keys are cells of two overlapping grids of two seconds.
+    """
+    title = comparable(song.title)
+    return {(title, "even", song.duration_s // 2), (title, "odd", (song.duration_s + 1) // 2)}
 
 
 def unknown_artists(songs: Sequence[Song]) -> int:
@@ -103,7 +123,8 @@ def unknown_artists(songs: Sequence[Song]) -> int:
     return sum(not artists_in(song.artist) for song in songs)
 
 
-def _check_size(songs: Sequence[Song], genres: tuple[str, ...]) -> None:
+def check_size(songs: Sequence[Song], genres: tuple[str, ...]) -> None:
+    """Raise `TrainingRefused` for fewer than two genres, or one with too few songs."""
     count = Counter(song.label.top for song in songs)
     if len(genres) < 2:
         raise TrainingRefused(
@@ -117,7 +138,7 @@ def _check_size(songs: Sequence[Song], genres: tuple[str, ...]) -> None:
         )
 
 
-def _carve(
+def carve(
     indices: list[int],
     songs: Sequence[Song],
     groups: npt.NDArray[np.int64],
@@ -125,7 +146,10 @@ def _carve(
     seed: int,
     side: str,
 ) -> tuple[list[int], list[int]]:
-    """Split `indices` into (rest, about one in PARTS) by group; both hold every genre, in about the same shares."""
+    """Split `indices` into (rest, about one in PARTS) by group; both hold every genre, in about the same shares.
+
+    `side` names the part that is carved off, for the sentence of a refusal.
+    """
     class_index = {genre: number for number, genre in enumerate(genres)}
     classes = np.array([class_index[songs[i].label.top] for i in indices])
     members = groups[indices]

@@ -1,7 +1,7 @@
 """Training: one run from its plan to its published model, the same numbers however often it is killed."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -9,17 +9,21 @@ import torch
 from core.audio.spectrogram import mel_filters
 from core.audio.store import SpectrogramStore
 from core.errors import LibraryError, ModelError
-from core.learning import export, model
+from core.learning import export, leaks, model
 from core.learning.evaluation import evaluate_songs
 from core.learning.graph import open_graph
 from core.learning.networks import GenreNetwork
 from core.learning.plan import Plan, Request, make_plan
 from core.learning.trainer import Trainer
+from core.library.likenesses import alike
 from core.library.runs import Epoch, Run, Runs
 from core.library.store import Library
 from core.music import Song
 from core.recipes import SpectrogramRecipe, TrainingRecipe
 from core.settings import Settings
+
+TOLD_EVERY = 100
+"""Songs."""
 
 
 def check_name_free(runs: Runs, settings: Settings, name: str, recipe: TrainingRecipe, request: Request) -> None:
@@ -59,18 +63,18 @@ def train(
     spectrogram = spectrogram or SpectrogramRecipe()
     run = runs.begin(name, recipe, request.as_json())
     torch.use_deterministic_algorithms(True)
-    plan = (
-        Plan.from_json(run.plan)
-        if run.plan
-        else make_plan(library.songs(spectrogram.fingerprint), recipe, request, spectrogram)
-    )
-    trainer = Trainer(
-        plan,
-        recipe,
-        settings.runs / str(run.id),
-        SpectrogramStore(settings.spectrograms, plan.spectrogram.fingerprint),
-        library.band_statistics([song.sha256 for song in plan.split.train], plan.spectrogram.fingerprint),
-    )
+    pairs: list[tuple[str, str]] = []
+    if run.plan:
+        plan = Plan.from_json(run.plan)
+        store = SpectrogramStore(settings.spectrograms, plan.spectrogram.fingerprint)
+    else:
+        store = SpectrogramStore(settings.spectrograms, spectrogram.fingerprint)
+        songs = library.songs(spectrogram.fingerprint)
+        pairs = alike_songs(songs, store, check, on_progress)
+        plan = make_plan(songs, recipe, request, spectrogram, pairs)
+    statistics = library.band_statistics([song.sha256 for song in plan.split.train], plan.spectrogram.fingerprint)
+    leaks.refuse(plan.split, statistics, pairs)
+    trainer = Trainer(plan, recipe, settings.runs / str(run.id), store, statistics)
     if not run.plan:
         plan = trainer.limit(check)
         runs.plan(run, plan.as_json())
@@ -80,6 +84,21 @@ def train(
     runs.end(run, "finished", result=result)
     shutil.rmtree(trainer.folder, ignore_errors=True)
     return result
+
+
+def alike_songs(
+    songs: Sequence[Song],
+    store: SpectrogramStore,
+    check: Callable[[], None],
+    on_progress: Callable[[int, int, str, float | None], None],
+) -> list[tuple[str, str]]:
+    """SHA-256 of songs that are one recording by their sound, in pairs. A large library takes a while, and that is told."""
+
+    def report(done: int, total: int) -> None:
+        if done % TOLD_EVERY == 0:
+            on_progress(done, total, "Looking for songs that are the same recording.", None)
+
+    return [(a, b) for a, b, _ in alike([song.sha256 for song in songs], store, check=check, on_progress=report)]
 
 
 def fit(

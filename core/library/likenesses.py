@@ -11,6 +11,8 @@ from core.music import FloatArray
 
 HELD = 2000
 """Outlines in memory at once; one of a song of four minutes takes 240 KB."""
+CHECKED_EVERY = 100
+"""Songs, or pairs, between two looks for a stop: less than a second's work."""
 
 Pair = tuple[str, str, float]
 """SHA-256 of two songs, the lesser first, and how alike they are, in [0, 1]."""
@@ -31,14 +33,16 @@ def alike(
     names = sorted(set(sha256s))
     signatures, outlines = [], OrderedDict[str, FloatArray]()
     for number, name in enumerate(names, start=1):
-        check()
+        if number % CHECKED_EVERY == 0:
+            check()
         codes = store.read(name)
         signatures.append(signature(codes))
         _hold(outlines, name, outline(codes))
         on_progress(number, len(names))
     found = []
-    for i, j in candidate_pairs(np.stack(signatures)) if names else ():
-        check()
+    for number, (i, j) in enumerate(candidate_pairs(np.stack(signatures)) if names else (), start=1):
+        if number % CHECKED_EVERY == 0:
+            check()
         one, other = (_outline(outlines, names[place], store) for place in (i, j))
         if (how_alike := likeness(one, other)) >= at_least:
             found.append((names[i], names[j], how_alike))

@@ -87,11 +87,15 @@ class TrackRow:
 
 @dataclass(frozen=True)
 class BandStatistics:
-    """Sums over songs: what a mean and deviation per mel band are made of. Arrays (n_songs, n_mels), dB."""
+    """Sums over songs: what a mean and deviation per mel band are made of. Arrays (n_songs, n_mels), dB.
+
+    `sha256s` says of which songs, in the order of the rows.
+    """
 
     n_frames: FloatArray
     mean: FloatArray
     std: FloatArray
+    sha256s: tuple[str, ...] = ()
 
 
 class Library:
@@ -245,7 +249,7 @@ class Library:
         """Frames, mean and deviation per band of each of these songs, in any order."""
         with self._database.read() as db:
             rows = db.execute(
-                "SELECT n_frames, band_mean, band_std FROM spectrograms JOIN audio_files ON id = audio_id "
+                "SELECT sha256, n_frames, band_mean, band_std FROM spectrograms JOIN audio_files ON id = audio_id "
                 "WHERE fingerprint = ? AND spectrograms.state = 'done' "
                 "AND sha256 IN (SELECT value FROM json_each(?)) ORDER BY sha256",
                 (fingerprint, json.dumps(list(sha256s))),
@@ -256,6 +260,7 @@ class Library:
             np.array([row["n_frames"] for row in rows], np.float32),
             np.stack([np.frombuffer(row["band_mean"], np.float32) for row in rows]),
             np.stack([np.frombuffer(row["band_std"], np.float32) for row in rows]),
+            tuple(row["sha256"] for row in rows),
         )
 
     def mean_spectra(self, fingerprint: str) -> dict[str, FloatArray]:

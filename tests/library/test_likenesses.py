@@ -48,7 +48,9 @@ def test_a_missing_spectrogram_is_told(store: SpectrogramStore) -> None:
         likenesses.alike(["00", "zz"], store)
 
 
-def test_it_can_be_stopped(store: SpectrogramStore) -> None:
+def test_it_can_be_stopped(store: SpectrogramStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(likenesses, "CHECKED_EVERY", 5)
+
     def check() -> None:
         raise JobStopped("Stopped.")
 
