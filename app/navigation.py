@@ -12,6 +12,7 @@ TABLE = (
     ("collect", "Collect", ":material/download:"),
     ("library", "Library", ":material/library_music:"),
     ("explore", "Explore", ":material/equalizer:"),
+    ("label", "Label", ":material/label:"),
     ("train", "Train", ":material/model_training:"),
     ("predict", "Predict", ":material/graphic_eq:"),
 )

@@ -22,13 +22,17 @@ from core.learning import model as models
 from core.library import edits
 from core.library.catalogue import Catalogue
 from core.library.collection import Collection
+from core.library.evaluations import Evaluations
 from core.library.genres import Genre, Genres
 from core.library.importing import PreviewRow, preview
+from core.library.label_reviews import LabelReviews
 from core.library.playlists import Comparison, PlaylistRow, Playlists, Reading
 from core.library.reviews import Reviews
 from core.library.runs import Runs
 from core.library.store import Library, TrackRow
 from core.music import CodeArray, FloatArray, PlaylistHit, Song
+from core.quality.asked import Asked
+from core.quality.asked import asked as asked_about
 from core.recipes import SpectrogramRecipe
 from core.settings import Settings
 from core.sources.contract import PlaylistSource
@@ -78,6 +82,14 @@ DECIDED = "decided"
 """The track that each edit of this session was about, by edit, so that undoing one brings its track back."""
 SETTLED = "settled"
 """How often a track was decided on: counted up to untick the row that it had."""
+LABEL_VIEW, LABEL_ORDER, LABEL_GENRE = "label-view", "label-order", "label-genre"
+"""What the Label page shows: labels or twins; in which order; of which genre."""
+LABELLED = "labelled"
+"""The song that is before the person on the Label page."""
+WHO = "who"
+"""Whose word hand votes are."""
+ALIKE = "alike"
+"""Sounds that were compared with each other, and the pairs of them that are alike."""
 SILENT = "silent"
 """Doubtful matches are not played by themselves: a person stopped one."""
 ADD_OPEN, SEARCH_OPEN, SHARE_OPEN = "add-open", "search-open", "share-open"
@@ -152,10 +164,11 @@ def latest_edit() -> edits.Edit | None:
 
 
 def undo(edit_id: int) -> None:
-    """Take back the latest edit. A doubtful track that it was about is before the person again."""
+    """Take back the latest edit. A doubtful track, or label, that it was about is before the person again."""
     edits.undo(database(), edit_id)
     if track_id := (get(DECIDED) or {}).get(edit_id):
         put(REVIEWED, track_id)
+        put(LABELLED, track_id)
 
 
 def decided(track_id: int) -> None:
@@ -205,6 +218,26 @@ def _tracks(version: int) -> list[TrackRow]:
 def tracks() -> list[TrackRow]:
     """All tracks, newest last; read again only if the library was written to. Not to be changed."""
     return _tracks(database().version())
+
+
+def label_reviews() -> LabelReviews:
+    """A person's decisions on labels."""
+    return LabelReviews(database())
+
+
+def who() -> str:
+    """Whose word hand votes are."""
+    return str(get(WHO) or "").strip() or "you"
+
+
+@st.cache_resource(show_spinner="Comparing labels with answers …", max_entries=2)
+def _asked(version: int) -> Asked | None:
+    return asked_about(tracks(), Evaluations(database()), label_reviews())
+
+
+def asked() -> Asked | None:
+    """How labels stand by the latest answers of a machine that had not learned from them; cached as `tracks`."""
+    return _asked(database().version())
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)

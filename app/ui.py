@@ -23,8 +23,13 @@ PLAYABLE = {
     ".wav": "audio/wav",
 }  # fmt: skip
 """What browsers play, by file name; the rest is given to them as WAV."""
+VOTERS = {
+    "hand": "you", "folder": "folder", "tag": "tag in the file", "csv": "table", "playlist": "playlist",
+    "musicbrainz": "MusicBrainz",
+}  # fmt: skip
+"""Sources of votes, as people know them."""
 NAMES = {
-    "import": "Import", "preprocess": "Spectrograms", "train": "Training", "evaluate": "Evaluation",
+    "import": "Import", "preprocess": "Spectrograms", "train": "Training", "evaluate": "Evaluation", "crossvalidate": "Cross-validation",
     "collect": "Collecting", "read": "Reading playlists", "search": "Search", "musicbrainz": "Genres from MusicBrainz",
 }  # fmt: skip
 
@@ -66,7 +71,7 @@ def label_form(track_ids: Sequence[int], *, key: str = "edit") -> None:
         )
         if st.form_submit_button("Give this genre", type="primary") and genres:
             with told_errors():
-                state.library().label_by_hand(track_ids, dict.fromkeys(genres, 1.0), who="you")
+                state.library().label_by_hand(track_ids, dict.fromkeys(genres, 1.0), who=state.who())
                 st.rerun()
 
 
@@ -136,8 +141,8 @@ def upload_player(name: str, data: bytes) -> None:
     st.audio(data if kind else state.upload_wav(data), format=kind or "audio/wav")
 
 
-def player(track: TrackRow) -> None:
-    """The sound of a track."""
+def player(track: TrackRow, *, autoplay: bool = False) -> None:
+    """The sound of a track; with `autoplay` it begins by itself."""
     path = Path(track.path)
     if not track.path:
         if track.sha256:
@@ -154,9 +159,9 @@ def player(track: TrackRow) -> None:
     kind = PLAYABLE.get(path.suffix.lower())
     with told_errors():
         if kind:
-            st.audio(str(path), format=kind)
+            st.audio(str(path), format=kind, autoplay=autoplay)
         else:
-            st.audio(state.wav(track.path, track.sha256), format="audio/wav")
+            st.audio(state.wav(track.path, track.sha256), format="audio/wav", autoplay=autoplay)
 
 
 def job_panel(job: Job | None, *, refresh_s: float = 1.0) -> None:

@@ -12,10 +12,6 @@ from core.library.store import TrackRow
 from core.recipes import TrainingRecipe
 
 OFFERED = 200  # songs to choose from: more is for searching
-VOTERS = {
-    "hand": "you", "folder": "folder", "tag": "tag in the file", "csv": "table", "playlist": "playlist",
-    "musicbrainz": "MusicBrainz",
-}  # fmt: skip
 CROP_FRAMES = TrainingRecipe().crop_frames
 
 
@@ -68,7 +64,7 @@ def votes(track: TrackRow) -> None:
                 pd.DataFrame(
                     {
                         "genre": [vote.genre for vote in track.votes],
-                        "source": [VOTERS.get(vote.source, vote.source) for vote in track.votes],
+                        "source": [ui.VOTERS.get(vote.source, vote.source) for vote in track.votes],
                         "which": [vote.reference for vote in track.votes],
                         "weight": [vote.weight for vote in track.votes],
                     }
