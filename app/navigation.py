@@ -14,6 +14,7 @@ TABLE = (
     ("explore", "Explore", ":material/equalizer:"),
     ("label", "Label", ":material/label:"),
     ("train", "Train", ":material/model_training:"),
+    ("evaluate", "Evaluate", ":material/fact_check:"),
     ("predict", "Predict", ":material/graphic_eq:"),
 )
 

@@ -19,10 +19,11 @@ from core.inference.prediction import Prediction, predict
 from core.jobs import worker
 from core.jobs.queue import Job, Queue
 from core.learning import model as models
+from core.learning import sharing
 from core.library import edits
 from core.library.catalogue import Catalogue
 from core.library.collection import Collection
-from core.library.evaluations import Evaluations
+from core.library.evaluations import EvaluatedSong, Evaluation, Evaluations
 from core.library.genres import Genre, Genres
 from core.library.importing import PreviewRow, preview
 from core.library.label_reviews import LabelReviews
@@ -94,6 +95,14 @@ SILENT = "silent"
 """Doubtful matches are not played by themselves: a person stopped one."""
 ADD_OPEN, SEARCH_OPEN, SHARE_OPEN = "add-open", "search-open", "share-open"
 """Parts of the Playlists page that stay open while the page changes around them."""
+EVALUATION, COMPARED = "evaluation", "compared"
+"""The evaluation that the Evaluate page shows, and the one it is held against."""
+EVALUATE_VIEW = "evaluate-view"
+"""What the Evaluate page shows of it."""
+HEARD = "heard"
+"""Which songs of an evaluation are being heard, and the place among them."""
+BEGIN_OPEN = "begin-open"
+"""The part of the Evaluate page that begins an evaluation stays open while the page changes around it."""
 
 SIGN_IN_S = 600.0
 """A sign-in that did not come back within this time is forgotten, seconds."""
@@ -181,6 +190,31 @@ def decided(track_id: int) -> None:
 def runs() -> Runs:
     """The history of trainings."""
     return Runs(database())
+
+
+def evaluation_room() -> Evaluations:
+    """What networks answered about songs they had not learned from."""
+    return Evaluations(database())
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _evaluations(version: int) -> list[Evaluation]:
+    return evaluation_room().finished()
+
+
+def evaluations() -> list[Evaluation]:
+    """All evaluations that have finished, newest first; cached as `tracks`."""
+    return _evaluations(database().version())
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _evaluated_songs(evaluation_id: int, finished_at: str | None) -> list[EvaluatedSong]:
+    return evaluation_room().songs(evaluation_room().get(evaluation_id))
+
+
+def evaluated_songs(evaluation: Evaluation) -> list[EvaluatedSong]:
+    """The songs of an evaluation that has finished. Not to be changed."""
+    return _evaluated_songs(evaluation.id, evaluation.finished_at)
 
 
 def queue() -> Queue:
@@ -407,6 +441,16 @@ def _model(folder: str, created_at: str) -> models.Model:
 def model(entry: models.Entry) -> models.Model:
     """A loaded model; the card's date tells a new one under an old name."""
     return _model(str(entry.folder), entry.card.created_at if entry.card else "")
+
+
+@st.cache_data(show_spinner="Packing the model …", max_entries=2)
+def _model_zip(folder: str, created_at: str) -> bytes:
+    return sharing.as_zip(Path(folder))
+
+
+def model_zip(entry: models.Entry) -> bytes:
+    """A model as one zip file; `ModelError` if it is damaged."""
+    return _model_zip(str(entry.folder), entry.card.created_at if entry.card else "")
 
 
 def keep_uploads() -> None:

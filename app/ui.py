@@ -31,6 +31,7 @@ VOTERS = {
 NAMES = {
     "import": "Import", "preprocess": "Spectrograms", "train": "Training", "evaluate": "Evaluation", "crossvalidate": "Cross-validation",
     "collect": "Collecting", "read": "Reading playlists", "search": "Search", "musicbrainz": "Genres from MusicBrainz",
+    "fetch_model": "Fetching a model",
 }  # fmt: skip
 
 
@@ -271,6 +272,10 @@ def _outcome(kind: str, result: Mapping[str, Any]) -> None:
     elif kind == "collect":
         told = f"{counted(result['fetched'], 'song')} fetched; {result['doubtful']:,} doubtful, "
         told += f"{sum(result['failed'].values()):,} failed, {result['waiting']:,} wait"
+    elif kind == "fetch_model":
+        told = f"{plain(result['name'])} can be chosen now; it knows {plain(', '.join(result['genres']))}"
+    elif kind in ("evaluate", "crossvalidate"):
+        told = f"{result['accuracy']:.0%} of {counted(result['songs'], 'song')} right"
     elif kind == "musicbrainz":
         told = f"{counted(result['asked'], 'track')} asked about, genres found for {result['found']:,}"
     else:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from core.cli.frame import Home, Json, answer, app, command, do_job
 from core.database import Database
 from core.errors import GenrescopeError
-from core.files import duration_in_words
+from core.files import duration_in_words, whole
 from core.jobs import kinds
 from core.library.evaluations import Evaluations
 from core.names import clean
@@ -154,3 +154,38 @@ def report_lines(report: dict[str, Any]) -> list[str]:
     ]
     lines += report.get("warnings", [])
     return lines + [f"left out: {file['path']}: {file['reason']}" for file in report.get("skipped", ())]
+
+
+@app.command()
+def report(
+    evaluation: Annotated[int, typer.Argument(help="Number of an evaluation (`evaluation` in its report).")],
+    html: Annotated[Path | None, typer.Option(help="Write the report here, one file that needs nothing else.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write a row a song here.")] = None,
+    figures: Annotated[Path | None, typer.Option(help="Write the figures here, as a CSV.")] = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Tell the figures of an evaluation, and write them as files."""
+    with command(as_json, home) as settings:
+        from core.learning import reporting
+
+        evaluations = Evaluations(Database(settings.database))
+        found = evaluations.get(evaluation)
+        songs = evaluations.songs(found)
+        if found.report is None or not songs:
+            raise GenrescopeError(f"The evaluation {evaluation} is not finished. Do it again, and it goes on.")
+        makers = ((html, reporting.as_html), (csv, reporting.songs_csv), (figures, reporting.figures_csv))
+        for path, make in makers:
+            if path is not None:
+                _write(path.expanduser(), make(found, songs))
+        told = reporting.figures(found, songs)
+        written = [f"written: {path}" for path, _ in makers if path is not None]
+        answer(as_json, told, [*reporting.sentences(told), *report_lines(told), *written])
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        with whole(path) as partial:
+            partial.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise GenrescopeError(f"{path} cannot be written: {error.strerror}.") from error

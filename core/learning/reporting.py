@@ -1,0 +1,216 @@
+"""Reports: the figures of an evaluation in plain words, as one HTML file that needs nothing else, and as CSV. Pure.
+
+Names come from files and from strangers: all are escaped in HTML, and none can be a formula in a table.
+"""
+
+import csv
+from collections.abc import Mapping, Sequence
+from html import escape
+from io import StringIO
+from typing import Any
+
+import numpy as np
+
+from core.learning import metrics
+from core.learning.comparison import answer, label
+from core.library.evaluations import EvaluatedSong, Evaluation
+
+KINDS = {"test": "Test songs of a model", "folder": "A labelled folder", "crossvalidation": "Cross-validation"}
+PROTOCOLS = {
+    "artist-folds": "no artist and no recording in training and test",
+    "random": "songs dealt without regard to artists: it flatters on purpose",
+    "given": "divided as a list says",
+}
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a cell begins with that a spreadsheet would calculate."""
+STYLE = """
+:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
+table{border-collapse:collapse;margin:1rem 0}th,td{padding:.25rem .6rem;border:1px solid #8886;text-align:left}
+td.n{text-align:right;font-variant-numeric:tabular-nums}div.wide{overflow-x:auto}h2{margin-top:2rem}
+p.note{border-left:4px solid #D55E00;padding-left:.8rem}svg{max-width:100%;height:auto}
+"""
+
+
+def figures(evaluation: Evaluation, songs: Sequence[EvaluatedSong]) -> dict[str, Any]:
+    """All figures of an evaluation, counted anew from its songs; what only its own report knows (folds) is kept."""
+    truth, spectra = np.stack([song.truth for song in songs]), np.stack([song.spectrum for song in songs])
+    return {**(evaluation.report or {}), **metrics.report(truth, spectra, evaluation.genres)}
+
+
+def sentences(told: Mapping[str, Any]) -> list[str]:
+    """What the figures say, for someone who knows nothing of machine learning."""
+    low, high = told["interval_95"]
+    off = told["ece"]
+    return [
+        f"{round(told['accuracy'] * told['songs'])} of {_songs(told['songs'])} were answered right: {told['accuracy']:.0%}. "
+        f"With other songs of this kind it would probably be between {low:.0%} and {high:.0%}.",
+        f"In {told['top_2_accuracy']:.0%} of the songs the right genre is the first or the second answer; guessing among "
+        f"{len(told['genres'])} genres would be right {1 / len(told['genres']):.0%} of the time.",
+        f"Its percentages are off by {off:.0%} on average: "
+        + ("they can be taken at their word." if off <= 0.05 else "they are to be taken with a grain of salt."),
+    ]
+
+
+def as_html(evaluation: Evaluation, songs: Sequence[EvaluatedSong]) -> str:
+    """The report as one HTML file: no script, nothing fetched, and its own rules forbid it both."""
+    told = figures(evaluation, songs)
+    title = f"{evaluation.name}: {told['accuracy']:.0%} of {_songs(told['songs'])} right"
+    protocol = str(told.get("protocol", ""))
+    about = [KINDS[evaluation.kind], *([PROTOCOLS[protocol]] if protocol in PROTOCOLS else [])]
+    about.append((evaluation.finished_at or evaluation.created_at)[:10])
+    parts = [
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
+        "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'; style-src 'unsafe-inline'\">",
+        "<meta name='viewport' content='width=device-width,initial-scale=1'>",
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>",
+        f"<h1>{escape(title)}</h1><p>{escape(' · '.join(about))}</p>",
+        *(f"<p class='note'>{escape(str(warning))}</p>" for warning in told.get("warnings", ())),
+        *(f"<p>{escape(sentence)}</p>" for sentence in sentences(told)),
+        "<h2>Figures</h2>",
+        _table(
+            ("figure", "value"), [(name, value) for name, value in figure_rows(told) if not name.startswith("genre ")]
+        ),
+        "<h2>Genres</h2><p>Precision: how many of the songs given this genre have it. "
+        "Recall: how many of its songs were given it.</p>",
+        _table(("genre", "songs", "precision", "recall", "F1"), genre_rows(told)),
+        "<h2>What is taken for what</h2><p>Rows are the true genres, columns the answers.</p>",
+        _confusion(told),
+        "<h2>Can its percentages be believed?</h2><p>Each dot is the songs that were answered with about the same "
+        "certainty; on the line, it is right as often as it says.</p>",
+        reliability_svg(told["reliability"]),
+    ]
+    if told.get("folds"):
+        rows = [(f["fold"] + 1, f["songs"], _share(f["accuracy"]), _share(f["ece"]), f["steps"]) for f in told["folds"]]
+        parts += ["<h2>Folds</h2>", _table(("fold", "songs", "right", "off by", "steps"), rows)]
+    wrong = [song for song in songs if label(song, evaluation) != answer(song, evaluation)]
+    rows = [
+        (song.artist, song.title, label(song, evaluation), answer(song, evaluation), _share(float(song.spectrum.max())))
+        for song in sorted(wrong, key=lambda song: -float(song.spectrum.max()))
+    ]
+    parts += [
+        "<h2>Songs answered wrong, the surest first</h2>",
+        _table(("artist", "title", "label", "answer", "sure"), rows),
+    ]
+    return "\n".join([*parts, "</body></html>\n"])
+
+
+def figure_rows(told: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """(name, value) of every figure; those of genres begin with `genre `."""
+    rows: list[tuple[str, Any]] = [
+        ("songs", told["songs"]),
+        ("accuracy", told["accuracy"]),
+        ("accuracy, 95 % from", told["interval_95"][0]),
+        ("accuracy, 95 % to", told["interval_95"][1]),
+        ("macro F1", told["macro_f1"]),
+        ("top-2 accuracy", told["top_2_accuracy"]),
+        ("expected calibration error", told["ece"]),
+        ("cross-entropy, nats", told["nll"]),
+        ("Brier score", told["brier"]),
+    ]
+    for genre, of in told["per_genre"].items():
+        rows += [(f"genre {genre}, {name}", of[name]) for name in ("songs", "precision", "recall", "f1")]
+    return rows
+
+
+def genre_rows(told: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """(genre, songs, precision, recall, F1) of every genre."""
+    return [
+        (genre, of["songs"], _share(of["precision"]), _share(of["recall"]), round(of["f1"], 3))
+        for genre, of in told["per_genre"].items()
+    ]
+
+
+def figures_csv(evaluation: Evaluation, songs: Sequence[EvaluatedSong]) -> str:
+    """The figures as a table of name and value."""
+    return _csv([("figure", "value"), *figure_rows(figures(evaluation, songs))])
+
+
+def songs_csv(evaluation: Evaluation, songs: Sequence[EvaluatedSong]) -> str:
+    """A row a song: what it is, its label, the answer, and the probability of each genre."""
+    head = ("artist", "title", "path", "sha256", "fold", "label", "answer", "right", *evaluation.genres)
+    rows = [
+        (
+            *(
+                song.artist,
+                song.title,
+                song.path,
+                song.sha256,
+                song.fold,
+                label(song, evaluation),
+                answer(song, evaluation),
+            ),
+            *(int(label(song, evaluation) == answer(song, evaluation)), *(round(float(p), 6) for p in song.spectrum)),
+        )
+        for song in songs
+    ]
+    return _csv([head, *rows])
+
+
+def reliability_svg(bins: Sequence[Mapping[str, Any]]) -> str:
+    """A reliability diagram: said against right, a dot a bin, its area by its songs."""
+    most = max((row["songs"] for row in bins), default=1) or 1
+    dots, words = [], []
+    for row in bins:
+        if row["songs"]:
+            x, y = 40 + 300 * row["confidence"], 320 - 300 * row["accuracy"]
+            told = f"said {row['confidence']:.0%}, right {row['accuracy']:.0%}, {_songs(row['songs'])}"
+            words.append(told)
+            radius = 3 + 9 * (row["songs"] / most) ** 0.5
+            dots.append(
+                f"<circle cx='{x:.1f}' cy='{y:.1f}' r='{radius:.1f}' fill='#0072B2'><title>{told}</title></circle>"
+            )
+    ticks = "".join(
+        f"<text x='{40 + 300 * t:.0f}' y='338' text-anchor='middle'>{t:.0%}</text>"
+        f"<text x='34' y='{324 - 300 * t:.0f}' text-anchor='end'>{t:.0%}</text>"
+        for t in (0.0, 0.5, 1.0)
+    )
+    return (
+        f"<svg viewBox='0 0 360 360' width='360' height='360' role='img' aria-label='{escape('; '.join(words))}' "
+        "font-size='11' fill='currentColor' stroke='none'>"
+        "<path d='M40 20V320H340' fill='none' stroke='currentColor'/>"
+        "<path d='M40 320L340 20' fill='none' stroke='currentColor' stroke-dasharray='4'/>"
+        f"{ticks}{''.join(dots)}<text x='190' y='356' text-anchor='middle'>how sure it says it is</text>"
+        "<text x='12' y='170' text-anchor='middle' transform='rotate(-90 12 170)'>how often it is right</text></svg>"
+    )
+
+
+def _confusion(told: Mapping[str, Any]) -> str:
+    cells = []
+    for genre, row in zip(told["genres"], told["confusion"], strict=True):
+        total = max(sum(row), 1)
+        shaded = "".join(
+            f"<td class='n' style='background:rgba(0,114,178,{0.75 * count / total:.2f})'>{count}</td>" for count in row
+        )
+        cells.append(f"<tr><th scope='row'>{escape(genre)}</th>{shaded}</tr>")
+    head = "".join(f"<th scope='col'>{escape(genre)}</th>" for genre in told["genres"])
+    return f"<div class='wide'><table><tr><td></td>{head}</tr>{''.join(cells)}</table></div>"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    top = "".join(f"<th scope='col'>{escape(name)}</th>" for name in head)
+    body = "".join(f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in rows)
+    return f"<div class='wide'><table><tr>{top}</tr>{body}</table></div>"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"<td class='n'>{value:.3f}</td>"
+    return f"<td class='n'>{value}</td>" if isinstance(value, int) else f"<td>{escape(str(value))}</td>"
+
+
+def _csv(rows: Sequence[Sequence[Any]]) -> str:
+    stream = StringIO()
+    csv.writer(stream).writerows([_harmless(value) for value in row] for row in rows)
+    return stream.getvalue()
+
+
+def _harmless(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
+def _share(value: float) -> str:
+    return f"{value:.0%}"
+
+
+def _songs(n: int) -> str:
+    return f"{n:,} song{'s' * (n != 1)}"
