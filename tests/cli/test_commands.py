@@ -34,7 +34,11 @@ COMMANDS = [
     "preprocess",
     "train",
     "evaluate",
+    "crossvalidate",
+    "compare",
+    "report",
     "predict",
+    "models",
     "status",
     "doctor",
     "worker",
@@ -291,7 +295,9 @@ def test_every_command_has_help_and_the_common_options(command: str) -> None:
 
 def test_help_lists_all_commands_in_the_order_of_use() -> None:
     group = get_command(app)
-    assert group.list_commands(Context(group)) == [COMMANDS[0], "playlists", *COMMANDS[1:]]  # type: ignore[attr-defined]
+    place = COMMANDS.index("predict")
+    expected = [COMMANDS[0], "playlists", *COMMANDS[1:place], "labels", *COMMANDS[place:]]
+    assert group.list_commands(Context(group)) == expected  # type: ignore[attr-defined]
 
 
 @pytest.fixture

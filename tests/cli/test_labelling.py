@@ -147,6 +147,12 @@ def test_what_cannot_be_done_is_told(
     assert result.exit_code == code and told in document(result)["error"]
 
 
+@pytest.mark.parametrize("command", ["issues", "set", "confirm", "duplicates"])
+def test_every_command_has_help_and_the_common_options(command: str) -> None:
+    told = CliRunner().invoke(app, ["labels", command, "--help"])
+    assert told.exit_code == 0 and all(option in told.stdout for option in ("--help", "--home", "--json"))
+
+
 def test_wrong_usage_is_told(settings: Settings) -> None:
     assert labels(settings, "issues", "--order", "beauty").exit_code == 2
     assert labels(settings, "set", 1).exit_code == 2
