@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from app import charts, state, ui
+from app import models as model_panel
 from core.audio.waveform import SUFFIXES
 from core.files import duration_in_words
 from core.inference.prediction import UNSURE_BELOW, Prediction, coarse
@@ -22,40 +23,10 @@ def choose_model(entries: list[models.Entry]) -> models.Entry:
     st.query_params["model"] = name
     entry = by_name[name]
     assert entry.card is not None
-    test = entry.card.metrics
-    honest = f"{test['accuracy']:.0%} of {test['songs']} songs by unheard artists right" if test else "not tested"
-    st.caption(f"Knows {ui.plain(', '.join(entry.card.genres))} · {honest} · {entry.card.created_at[:10]}")
+    st.caption(
+        f"Knows {ui.plain(', '.join(entry.card.genres))} · {model_panel.in_words(entry.card)} · {entry.card.created_at[:10]}"
+    )
     return entry
-
-
-def manage(entry: models.Entry) -> None:
-    """Rename or delete a model; bring a deleted one back."""
-    settings = state.settings()
-    with st.popover("Manage models", icon=":material/tune:"):
-        if entry.own:
-            new_name = st.text_input("New name", entry.name, key=f"rename-{entry.name}")
-            if st.button("Rename", disabled=new_name == entry.name):
-                with ui.told_errors():
-                    models.rename(settings, entry.name, new_name)
-                    st.query_params["model"] = new_name
-                    st.rerun()
-            if st.button(f"Delete {ui.plain(entry.name)}", icon=":material/delete:"):
-                with ui.told_errors():
-                    models.delete(settings, entry.name)
-                    st.query_params.pop("model", None)
-                    st.rerun()
-        else:
-            st.caption("This model came with Genrescope and stays.")
-
-
-def undo_delete() -> None:
-    """Bring the model that was deleted last back."""
-    binned = models.binned(state.settings())
-    if binned and st.button(f"Undo: delete {ui.plain(binned[0].name)}", icon=":material/undo:"):
-        with ui.told_errors():
-            models.restore(state.settings(), binned[0])
-            st.query_params["model"] = binned[0].name
-            st.rerun()
 
 
 def in_words(answer: Prediction) -> str:
@@ -104,6 +75,8 @@ def show(name: str, data: bytes, entry: models.Entry, *, coarsely: bool) -> None
 
 
 ui.header("Predict", "Drop in any song: which genres is it made of, and where in the song does each one sound?")
+with st.container():  # always there, so that what comes after keeps its place, and what is open stays open
+    ui.job_panel(state.queue().latest("fetch_model"))
 entries = models.list_models(state.settings())
 usable = [entry for entry in entries if entry.card]
 for broken in (entry for entry in entries if not entry.card):
@@ -111,15 +84,17 @@ for broken in (entry for entry in entries if not entry.card):
         f"The model {ui.plain(broken.name)} cannot be used. {ui.plain(broken.problem)}", icon=":material/warning:"
     )
 if not usable:
-    undo_delete()
+    model_panel.undo_delete()
+    model_panel.manage(None)
     ui.empty("There is no model yet: teach one your genres first.", go_to="train", label="Train a network")
     st.stop()
 left, right = st.columns([4, 1], vertical_alignment="center")
 with left:
     chosen = choose_model(usable)
 with right:
-    manage(chosen)
-    undo_delete()
+    model_panel.manage(chosen)
+    model_panel.undo_delete()
+model_panel.about(chosen)
 st.file_uploader(
     "Drop songs here",
     sorted(suffix[1:] for suffix in SUFFIXES),

@@ -17,19 +17,23 @@ from core.learning.networks import GenreNetwork
 from core.recipes import SpectrogramRecipe, TrainingRecipe
 
 RECIPE = SpectrogramRecipe(n_fft=128, hop_length=64, n_mels=16)
-TRAINING = TrainingRecipe(steps=3, crop_frames=32)
+TRAINING = TrainingRecipe(network="small_resnet", steps=3, crop_frames=32)
 GENRES = ("drone", "hiss", "jazz")
 METRICS = {"songs": 20, "accuracy": 0.5, "interval_95": [0.299, 0.701]}
 
 
-def network(seed: int = 0, *, n_mels: int = RECIPE.n_mels, n_genres: int = len(GENRES)) -> GenreNetwork:
+def network(
+    seed: int = 0, *, n_mels: int = RECIPE.n_mels, n_genres: int = len(GENRES), crop_frames: int = TRAINING.crop_frames
+) -> GenreNetwork:
     torch.manual_seed(seed)
-    return GenreNetwork("small_resnet", n_genres, np.full(n_mels, -30, np.float32), np.full(n_mels, 9, np.float32))
+    mean, std = np.full(n_mels, -30, np.float32), np.full(n_mels, 9, np.float32)
+    return GenreNetwork("small_resnet", n_genres, mean, std, crop_frames=crop_frames)
 
 
 @lru_cache(maxsize=8)
 def graph(seed: int, n_mels: int, n_genres: int, crop_frames: int) -> bytes:
-    return export.as_onnx(network(seed, n_mels=n_mels, n_genres=n_genres), crop_frames=crop_frames)
+    made = network(seed, n_mels=n_mels, n_genres=n_genres, crop_frames=crop_frames)
+    return export.as_onnx(made, crop_frames=crop_frames)
 
 
 def publish(folder: Path, seed: int = 0, **changes: Any) -> Path:
@@ -45,8 +49,9 @@ def publish(folder: Path, seed: int = 0, **changes: Any) -> Path:
         "run": "1",
     } | changes
     n_mels, n_genres = given["spectrogram"].n_mels, len(given["genres"])
-    given.setdefault("graph", graph(seed, n_mels, n_genres, given["training"].crop_frames))
-    made = network(seed, n_mels=n_mels, n_genres=n_genres)
+    crop_frames = given["training"].crop_frames
+    given.setdefault("graph", graph(seed, n_mels, n_genres, crop_frames))
+    made = network(seed, n_mels=n_mels, n_genres=n_genres, crop_frames=crop_frames)
     export.publish(folder, made, mel_filters(given["spectrogram"]), **given)
     return folder
 

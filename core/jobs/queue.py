@@ -18,9 +18,10 @@ MAX_ATTEMPTS = 10
 """A job that takes its worker down this often without getting further is given up."""
 GIVEN_UP = "The worker was ended again and again at the same place (out of memory?). See the worker's log."
 
-MAIN, SIDE_LANES = "main", ("collect", "musicbrainz")
-"""Kinds of job that may last for days are each a lane of their own, so that others need not wait for them. All other kinds
-are the main lane. The jobs of a lane are done one after another."""
+MAIN, SIDE_LANES = "main", ("collect", "musicbrainz", "fetch_model")
+"""Kinds of job that may last for days are each a lane of their own, so that others need not wait for them; so is what only
+waits for the web, so that it need not wait for a training. All other kinds are the main lane. The jobs of a lane are done
+one after another."""
 _IN_LANE = "(? IS NULL OR iif(kind IN (SELECT value FROM json_each(?)), kind, ?) = ?)"
 
 

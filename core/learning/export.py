@@ -67,6 +67,7 @@ def as_onnx(network: GenreNetwork, *, crop_frames: int) -> bytes:
             output_names=list(OUTPUTS),
             dynamic_axes=dict.fromkeys((INPUT, *OUTPUTS), batch),
             opset_version=OPSET,
+            do_constant_folding=False,  # numbers kept in one byte stay so in the file; onnxruntime unfolds them
             verbose=False,
         )
         made = onnx.ModelProto.FromString(file.read_bytes())
@@ -163,7 +164,7 @@ def _network_of(folder: Path, card: Card) -> GenreNetwork:
             f"({', '.join(NETWORKS)} are)."
         )
     blank = np.zeros(card.spectrogram.n_mels, np.float32)
-    network = GenreNetwork(card.network, len(card.genres), blank, blank)
+    network = GenreNetwork(card.network, len(card.genres), blank, blank, crop_frames=card.crop_frames)
     try:
         tensors = load_tensors(model.checked(folder, WEIGHTS, card.weights_sha256))
         del tensors[FILTERS]

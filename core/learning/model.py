@@ -35,6 +35,16 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,59}(?<![ .])")
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
+@dataclass(frozen=True)
+class Tested:
+    """How a model did on songs by artists it had not heard: the share it got right, and its 95 % interval."""
+
+    songs: int
+    accuracy: float
+    low: float
+    high: float
+
+
 Told = Annotated[str, Field(max_length=10_000)]
 
 
@@ -81,6 +91,18 @@ class Card(BaseModel):
         if len(set(self.genres)) != len(self.genres):
             raise ValueError("a genre is named twice")
         return self
+
+    @property
+    def tested(self) -> Tested | None:
+        """The first of its figures; None where it was not tested, or tells them in another way."""
+        told = self.metrics or {}
+        songs, accuracy, interval = (told.get(name) for name in ("songs", "accuracy", "interval_95"))
+        figures = [accuracy, *interval] if isinstance(interval, list) else []
+        if not (isinstance(songs, int) and songs > 0 and len(figures) == 3):
+            return None
+        if not all(isinstance(one, int | float) and 0 <= one <= 1 for one in figures):
+            return None
+        return Tested(songs, *map(float, figures))
 
 
 @dataclass(frozen=True)

@@ -16,30 +16,36 @@ from core.files import sha256_of
 from core.learning import export, model
 from core.learning.graph import open_graph
 from core.learning.model import CARD, GRAPH, WEIGHTS
-from core.learning.networks import NETWORKS, GenreNetwork, as_logits
+from core.learning.networks import NETWORKS, GenreNetwork, as_logits, decibels
 from tests.models import GENRES, RECIPE, TRAINING, change_card, make_old, network, publish, put
 
 N_MELS = 32
 
 
-def trained(name: str, n_genres: int = 3) -> GenreNetwork:
+def trained(name: str, crop_frames: int) -> GenreNetwork:
     """A network as a training leaves it: statistics of its own, batch norms that have seen crops, a temperature."""
     torch.manual_seed(1)
     rng = np.random.default_rng(1)
     mean, std = rng.uniform(-60, 0, N_MELS).astype(np.float32), rng.uniform(5, 15, N_MELS).astype(np.float32)
-    made = GenreNetwork(name, n_genres, mean, std)
+    made = GenreNetwork(name, 3, mean, std, crop_frames=crop_frames)
     made.temperature.fill_(1.7)
     made.train()
     with torch.no_grad():
         for _ in range(3):
-            made(torch.from_numpy(rng.integers(0, 256, (8, 64, N_MELS), np.uint8)))
+            made(torch.from_numpy(rng.integers(0, 256, (8, crop_frames, N_MELS), np.uint8)))
+    if made.texture is not None:
+        crops = torch.from_numpy(rng.integers(0, 256, (60, crop_frames, N_MELS), np.uint8))
+        with torch.no_grad():
+            statistics = made.texture.statistics(decibels(crops)).numpy()
+        made.texture.fit(statistics, np.eye(3, dtype=np.float32)[np.arange(60) % 3])
+        assert made.texture.is_fitted
     return made
 
 
 @pytest.mark.parametrize("crop_frames", [64, 128, 251])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_graph_answers_as_the_network(name: str, crop_frames: int) -> None:
-    published = trained(name)
+    published = trained(name, crop_frames)
     data = export.as_onnx(published, crop_frames=crop_frames)
     answer = open_graph(data, crop_frames=crop_frames, n_mels=N_MELS, n_genres=3)
     rng = np.random.default_rng(0)
@@ -55,9 +61,18 @@ def test_the_graph_answers_as_the_network(name: str, crop_frames: int) -> None:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+def test_what_is_kept_in_one_byte_stays_so_in_the_graph(name: str) -> None:
+    published = trained(name, 64)
+    small = [tensor.numel() for tensor in published.state_dict().values() if tensor.dtype == torch.int8]
+    graph = onnx.ModelProto.FromString(export.as_onnx(published, crop_frames=64)).graph
+    kept = [int(np.prod(one.dims)) for one in graph.initializer if one.data_type == onnx.TensorProto.INT8]
+    assert kept == small and bool(small) == (published.texture is not None)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
 def test_the_temperature_is_in_the_graph(name: str) -> None:
-    hot, codes = trained(name), np.random.default_rng(0).integers(0, 256, (2, 64, N_MELS), np.uint8)
-    cold = trained(name)
+    hot, codes = trained(name, 64), np.random.default_rng(0).integers(0, 256, (2, 64, N_MELS), np.uint8)
+    cold = trained(name, 64)
     cold.temperature.fill_(1.0)
     shape = {"crop_frames": 64, "n_mels": N_MELS, "n_genres": 3}
     (hot_logits, hot_features), (cold_logits, cold_features) = (
