@@ -24,14 +24,14 @@ def confusion(matrix: Sequence[Sequence[int]], genres: Sequence[str]) -> alt.Lay
             "answer:N", sort=list(genres), title="answer", axis=alt.Axis(orient="top", labelAngle=-45, labelLimit=140)
         ),
         y=alt.Y("genre:N", sort=list(genres), title="true genre", axis=alt.Axis(labelLimit=140)),
-        tooltip=["genre:N", "answer:N", "songs:Q", alt.Tooltip("share:Q", format=".0%", title="of the genre")],
     )
     picked = alt.selection_point(name="cell", fields=["genre", "answer"], on="click")
     cells = base.mark_rect(cursor="pointer").encode(
         color=alt.Color("share:Q", scale=alt.Scale(domain=[0, 1], range=["#EEF4F8", COLOURS[0]]), legend=None),
         stroke=alt.condition(picked, alt.value("#D55E00"), alt.value(None), empty=False),
         strokeWidth=alt.value(3),
-    )
+        tooltip=["genre:N", "answer:N", "songs:Q", alt.Tooltip("share:Q", format=".0%", title="of the genre")],
+    )  # no tooltip on the number, or it would take the clicks for itself
     text = base.mark_text(fontSize=13).encode(
         text="songs:Q", color=alt.condition("datum.share > 0.5", alt.value("white"), alt.value("#222"))
     )
