@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import labelling, state, twins, ui
+from app import asking, labelling, state, twins, ui
 
 VIEWS = {"doubts": "Doubted labels", "twins": "Same recording twice?"}
 
@@ -31,12 +31,12 @@ ui.job_panel(job)
 asked = state.asked()
 if asked is None:
     if not (job and job.unfinished):
-        st.markdown(labelling.WHY)
-        labelling.ask_form(songs, again=False)
+        st.markdown(asking.WHY)
+        asking.ask_form(songs, again=False)
     else:
-        st.caption(labelling.WHY)
+        st.caption(asking.WHY)
     st.stop()
-labelling.standing(asked, songs)
+asking.standing(asked, songs)
 labelling.section(asked.stock)
 labelling.aside(asked.stock)
 labelling.who_decides()

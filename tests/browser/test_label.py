@@ -1,6 +1,7 @@
 """Labels in a real browser, by keyboard alone: confirmed, changed, put off, no music, and taken back."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -44,15 +45,14 @@ def ready(tmp_path_factory: pytest.TempPathFactory, songs_folder: Path) -> Path:
 
 
 @pytest.fixture
-def server(tmp_path: Path, ready: Path) -> Server:
+def server(tmp_path: Path, ready: Path) -> Iterator[Server]:
     home = tmp_path / "home"
     home.mkdir()
     shutil.copytree(ready, home / "data")
     running = Server(home)
     running.start()
-    yield running  # type: ignore[misc]
-    running.kill()
-    running.kill_workers()
+    yield running
+    running.kill()  # and no workers: the jobs of this library were done by the process of the tests
 
 
 def test_labels_are_settled_by_keyboard(server: Server, page: Page) -> None:
