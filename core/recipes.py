@@ -1,6 +1,6 @@
 """Recipes: the settings that change data or a model. Frozen; they check themselves; each has a fingerprint."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -54,15 +54,19 @@ class TrainingRecipe(Recipe):
     `max_minutes` is turned into `steps` once, after a measured warm-up.
     """
 
-    network: Literal["small_resnet"] = "small_resnet"
+    network: Literal["genrescope", "small_resnet", "resnet18", "musicrecnet", "musicrecnet_svm", "deep_musicrecnet"] = (
+        "genrescope"
+    )
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
     epochs: Annotated[int | None, Field(ge=1, le=10_000)] = None
     steps: Annotated[int | None, Field(ge=1, le=10_000_000)] = None
     max_minutes: Annotated[float | None, Field(gt=0, le=100_000)] = None
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    crop_frames: Annotated[int, Field(ge=16, le=2048)] = 128
+    crop_frames: Annotated[int, Field(ge=16, le=2048)] = 256
     crops_per_song: Annotated[int, Field(ge=1, le=256)] = 8
     batch_size: Annotated[int, Field(ge=2, le=1024)] = 64
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-3
+    """Not given: the usual one of the optimiser (`RATES`)."""
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.05
     warmup_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.1
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
@@ -71,8 +75,19 @@ class TrainingRecipe(Recipe):
     tilt_db: Annotated[float, Field(ge=0, le=60)] = 6.0
     time_mask_frames: Annotated[int, Field(ge=0)] = 24
     freq_mask_bands: Annotated[int, Field(ge=0)] = 16
+    stretch: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """Crops are played up to this share faster or slower."""
+    shift_semitones: Annotated[float, Field(ge=0, le=12)] = 0.0
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.99
     patience: Annotated[int, Field(ge=1)] = 10
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_rate(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("learning_rate") is None:
+            optimizer = given.get("optimizer", "adamw")
+            return {**given, "learning_rate": RATES.get(optimizer, RATES["adamw"])}
+        return given
 
     @model_validator(mode="after")
     def _one_limit(self) -> "TrainingRecipe":
@@ -85,3 +100,11 @@ class TrainingRecipe(Recipe):
 
 
 DEFAULT_EPOCHS = 24
+RATES = {"adamw": 2e-3, "adam": 1e-3, "sgd": 5e-2}
+"""The usual learning rate of each optimiser."""
+OPTIMIZERS = {
+    "adamw": "AdamW: steps of its own size for every weight, and weight decay apart from them. The usual choice.",
+    "adam": "Adam: as AdamW, but weight decay goes through its steps and so acts less evenly.",
+    "sgd": "SGD with momentum: one size of step for all weights. Slower to get going, sometimes steadier at the end.",
+}
+"""A sentence on each optimiser."""

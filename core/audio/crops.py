@@ -41,9 +41,11 @@ def crop_starts(n_frames: int, crop_frames: int, *, stride: int) -> npt.NDArray[
 
 
 def padded(codes: CodeArray, crop_frames: int) -> CodeArray:
-    """`codes` (n_frames, n_mels), made at least `crop_frames` long with the floor (code 0) at its end."""
-    missing = crop_frames - codes.shape[0]
-    return codes if missing <= 0 else np.pad(codes, ((0, missing), (0, 0)))
+    """`codes` (n_frames, n_mels), played again from its beginning until it is at least `crop_frames` long.
+
+    Of no frames it makes silence (code 0).
+    """
+    return codes if codes.shape[0] >= crop_frames else np.resize(codes, (crop_frames, codes.shape[1]))
 
 
 def cut(codes: CodeArray, *, crop_frames: int, stride: int) -> CodeArray:

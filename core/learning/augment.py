@@ -1,6 +1,7 @@
 """Augmentations: what makes few songs go further. The one room that imports torchaudio.
 
-Chance comes from a generator passed in; SpecAugment takes torch's own, which the caller seeds.
+Each is a small function of a batch and of its random parameters, one a crop, which the caller draws (`drawn`); so what is
+done can be told and tested apart from chance. Only SpecAugment draws itself, with torch's generator, which the caller seeds.
 """
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 
 from core.errors import TrainingRefused
+from core.music import FloatArray
 
 try:
     from torchaudio.transforms import FrequencyMasking, TimeMasking
@@ -48,24 +50,64 @@ class SpecAugment:
         return x
 
 
-def tilt(S: Tensor, *, gain_db: float, tilt_db: float) -> Tensor:
-    """Make each crop louder or softer and brighter or darker, as another mastering would.
+def gain(S: Tensor, level_db: Tensor) -> Tensor:
+    """Make each crop louder or softer: `level_db` (batch,) is added to `S` (batch, crop_frames, n_mels), dB."""
+    return S + level_db[:, None, None]
 
-    `S` (batch, crop_frames, n_mels) dB; a level up to `gain_db` and a slope up to `tilt_db` at either end of the mel
-    axis, both ways, are added. Uses torch's generator.
+
+def tilt(S: Tensor, slope_db: Tensor) -> Tensor:
+    """Make each crop brighter or darker, as another mastering would.
+
+    `S` (batch, crop_frames, n_mels) dB; `slope_db` (batch,) is added to the highest band, taken from the lowest, and in
+    proportion in between.
     """
-    level, slope = (torch.rand(2, S.shape[0], 1, 1) * 2 - 1) * torch.tensor([gain_db, tilt_db]).view(2, 1, 1, 1)
-    tilted: Tensor = S + level + slope * torch.linspace(-1, 1, S.shape[2])
-    return tilted
+    return S + slope_db[:, None, None] * torch.linspace(-1, 1, S.shape[2])
 
 
-def mixup(x: Tensor, targets: Tensor, *, alpha: float, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+def stretch(S: Tensor, speed: Tensor, *, crop_frames: int) -> Tensor:
+    """Play each crop faster or slower at the same pitch: `S` (batch, frames, n_mels) -> (batch, crop_frames, n_mels).
+
+    Frame i of crop b is what was at `speed[b]` * i, between frames in proportion. `speed` (batch,) may be up to
+    frames / crop_frames, so that there is enough to play.
+    """
+    return _at(S, speed[:, None] * torch.arange(crop_frames, dtype=S.dtype), axis=1)
+
+
+def shift(S: Tensor, semitones: Tensor, frequencies: FloatArray) -> Tensor:
+    """Play each crop higher or lower at the same speed: `S` (batch, frames, n_mels), `semitones` (batch,) up.
+
+    What a band at f Hz holds is what was at f / 2 ** (semitones / 12). An approximation: partials move, but keep the
+    width that the mel bands gave them. `frequencies` (n_mels,) are the bands' own, Hz, rising.
+    """
+    wanted = frequencies / 2.0 ** (semitones.numpy()[:, None] / 12)
+    places = np.interp(wanted, frequencies, np.arange(len(frequencies)))
+    return _at(S, torch.from_numpy(places).to(S.dtype), axis=2)
+
+
+def drawn(rng: np.random.Generator, n: int, *, up_to: float) -> Tensor:
+    """`n` numbers, float32, evenly from -`up_to` to `up_to`: the random parameters of a batch."""
+    return torch.from_numpy(rng.uniform(-up_to, up_to, n).astype(np.float32))
+
+
+def mixup(x: Tensor, targets: Tensor, *, share: float, other: Tensor) -> tuple[Tensor, Tensor]:
     """Blend each crop, and its label, with another of the batch (Zhang et al. 2018, "mixup").
 
-    `x` (batch, ...), `targets` (batch, n_genres); the share is drawn from Beta(alpha, alpha); alpha 0 leaves all as is.
+    `x` (batch, ...), `targets` (batch, n_genres); `share` of each crop is kept, the rest is of crop `other` (batch,).
     """
-    if alpha == 0:
-        return x, targets
-    share = float(rng.beta(alpha, alpha))
-    other = torch.from_numpy(rng.permutation(x.shape[0]))
     return torch.lerp(x[other], x, share), torch.lerp(targets[other], targets, share)
+
+
+def _at(S: Tensor, places: Tensor, *, axis: int) -> Tensor:
+    """Values of each crop at `places` (batch, n) along `axis`, between its values in proportion."""
+    last = S.shape[axis] - 1
+    places = places.clamp(0, last)
+    below = places.floor().long()
+    shape = [S.shape[0], 1, 1]
+    shape[axis] = places.shape[1]
+    size = list(S.shape)
+    size[axis] = places.shape[1]
+
+    def taken(index: Tensor) -> Tensor:
+        return S.gather(axis, index.view(shape).expand(size))
+
+    return torch.lerp(taken(below), taken((below + 1).clamp_max(last)), (places - below).view(shape))

@@ -19,12 +19,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from core.audio.crops import cut
+from core.audio.crops import BATCH, cut
+from core.audio.spectrogram import mel_frequencies
 from core.audio.store import SpectrogramStore
 from core.errors import ModelError, TrainingRefused
 from core.files import whole
 from core.learning import metrics
-from core.learning.augment import SpecAugment, mixup, tilt
+from core.learning.augment import SpecAugment, drawn, gain, mixup, shift, stretch, tilt
 from core.learning.calibration import fit_temperature
 from core.learning.dataset import CropSampler
 from core.learning.evaluation import song_spectra
@@ -32,13 +33,17 @@ from core.learning.networks import GenreNetwork, as_logits, decibels
 from core.learning.plan import Plan
 from core.library.runs import Epoch
 from core.library.store import BandStatistics
-from core.music import FloatArray, Song
+from core.music import CodeArray, FloatArray, Song
 from core.recipes import TrainingRecipe
 
 WARMUP_STEPS, MEASURED_STEPS = 3, 8
 """Steps of the throw-away training that `max_minutes` is turned into a number of steps with."""
 MIN_BAND_STD = 1.0
 """dB; a band that hardly varies (above the cut-off of lossy files) is not blown up by more than this."""
+HEAD_CROPS, TEXTURE_CROPS, CROPS_OF_A_SONG = 6000, 2000, 6
+"""At most so many crops are learned from by support vector machines: their cost grows faster than these."""
+MAX_WEIGHT = 4.0
+"""A rare genre counts up to this much more than its songs: beyond, its few songs would be learned by heart."""
 MAX_NORM = 5.0
 """Gradients longer than this are shortened to it."""
 
@@ -73,21 +78,22 @@ class Trainer:
         """Make network, optimiser and sampler as the seed says."""
         torch.manual_seed(self.recipe.seed)
         mean, std = standardisation(self.statistics)
-        self.network = GenreNetwork(self.recipe.network, len(self.plan.genres), mean, std)
+        recipe = self.recipe
+        self.network = GenreNetwork(recipe.network, len(self.plan.genres), mean, std, crop_frames=recipe.crop_frames)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network)  # exponential moving average of the weights
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), weight_decay=self.recipe.weight_decay)
-        self.augment = SpecAugment(
-            time_mask_frames=self.recipe.time_mask_frames, freq_mask_bands=self.recipe.freq_mask_bands
-        )
+        self.optimizer = _optimizer(self.network, recipe)
+        self.weights = torch.from_numpy(genre_weights(self.plan.split.train, self.plan.genres))
+        self.frequencies = mel_frequencies(self.plan.spectrogram)
+        self.mask = SpecAugment(time_mask_frames=recipe.time_mask_frames, freq_mask_bands=recipe.freq_mask_bands)
         self.sampler = CropSampler(
             self.plan.split.train,
             self.plan.genres,
             self.store,
-            crop_frames=self.recipe.crop_frames,
-            crops_per_song=self.recipe.crops_per_song,
-            batch_size=self.recipe.batch_size,
-            seed=self.recipe.seed,
+            crop_frames=math.ceil(recipe.crop_frames * (1 + recipe.stretch)),
+            crops_per_song=recipe.crops_per_song,
+            batch_size=recipe.batch_size,
+            seed=recipe.seed,
         )
 
     @property
@@ -226,17 +232,53 @@ class Trainer:
         return self.average
 
     def finished_network(self, check: Callable[[], None]) -> GenreNetwork:
-        """The network of the best epoch, its probabilities calibrated on the validation songs."""
-        network = self.best_network()
-        songs, crop_frames, logits = self.plan.split.validation, self.recipe.crop_frames, as_logits(network)
-        answers = []
+        """The network of the best epoch, its heads that are not learned by steps fitted, its probabilities calibrated."""
+        network = self.best_network().eval()
+        if hasattr(network.body, "fit_head"):
+            crops, targets = self._whole_crops(self.plan.split.train, HEAD_CROPS, check)
+            features = _by_batch(lambda codes: network.answer(codes)[1], crops)
+            network.body.fit_head(features, targets, seed=self.recipe.seed)
+        if network.texture is not None:
+            crops, targets = self._whole_crops(self.plan.split.train, TEXTURE_CROPS, check)
+            statistics = network.texture.statistics
+            network.texture.fit(_by_batch(lambda codes: statistics(decibels(codes)), crops), targets)
+        self._calibrate(network, check)
+        return network
+
+    def _calibrate(self, network: GenreNetwork, check: Callable[[], None]) -> None:
+        """Fit the temperatures on the validation songs: of each voice, where there are two, then of their mean."""
+        crops, truth = [], []
+        for song in self.plan.split.validation:
+            check()
+            frames, stride = self.recipe.crop_frames, self.recipe.crop_frames // 2
+            crops.append(cut(self.store.read(song.sha256), crop_frames=frames, stride=stride))
+            truth.append(song.label.vector(self.plan.genres))
+
+        def fitted(logits: Callable[[Tensor], Tensor]) -> float:
+            return fit_temperature([_by_batch(logits, song) for song in crops], np.stack(truth))
+
+        if (texture := network.texture) is not None:
+            body = network.body
+            own = fitted(lambda codes: body.classify(body.features(network.standardise(decibels(codes)))))
+            network.own_temperature.fill_(own)
+            network.texture_temperature.fill_(fitted(lambda codes: texture(decibels(codes))))
+        network.temperature.fill_(fitted(network))
+
+    def _whole_crops(
+        self, songs: Sequence[Song], at_most: int, check: Callable[[], None]
+    ) -> tuple[CodeArray, FloatArray]:
+        """(crops (n, crop_frames, n_mels), their songs' labels (n, n_genres)): as many of every song, evenly spread."""
+        each = max(1, min(CROPS_OF_A_SONG, at_most // len(songs)))
+        crops, targets = [], []
         for song in songs:
             check()
-            crops = cut(self.store.read(song.sha256), crop_frames=crop_frames, stride=crop_frames // 2)
-            answers.append(logits(crops))
-        truth = np.stack([song.label.vector(self.plan.genres) for song in songs])
-        network.temperature.fill_(fit_temperature(answers, truth))
-        return network
+            found = cut(
+                self.store.read(song.sha256), crop_frames=self.recipe.crop_frames, stride=self.recipe.crop_frames // 2
+            )
+            taken = found[np.linspace(0, len(found) - 1, min(each, len(found))).astype(int)]
+            crops.append(taken)
+            targets += [song.label.vector(self.plan.genres)] * len(taken)
+        return np.concatenate(crops), np.stack(targets)
 
     def _step(self, epoch: int, step: int, codes: Tensor, targets: Tensor) -> float:
         """One optimiser step; returns its loss."""
@@ -245,11 +287,13 @@ class Trainer:
         self.network.train()
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(step, self.plan.steps, self.recipe)
-        S = tilt(decibels(codes), gain_db=self.recipe.gain_db, tilt_db=self.recipe.tilt_db)
-        x = self.augment(self.network.standardise(S))
-        x, targets = mixup(x, targets, alpha=self.recipe.mixup_alpha, rng=chance)
-        logits = self.network.body(x.contiguous(memory_format=torch.channels_last))
-        loss = functional.cross_entropy(logits, targets, label_smoothing=self.recipe.label_smoothing)
+        x = self.mask(self.network.standardise(self._as_played_elsewhere(decibels(codes), chance)))
+        if self.recipe.mixup_alpha:
+            share = float(chance.beta(self.recipe.mixup_alpha, self.recipe.mixup_alpha))
+            x, targets = mixup(x, targets, share=share, other=torch.from_numpy(chance.permutation(len(x))))
+        body = self.network.body
+        logits = body.classify(body.features(x.contiguous(memory_format=torch.channels_last)))
+        loss = functional.cross_entropy(logits, targets, self.weights, label_smoothing=self.recipe.label_smoothing)
         if not torch.isfinite(loss):
             raise TrainingRefused(
                 "The training has come apart: its loss is not a number any more. Train again with a lower learning rate."
@@ -266,6 +310,16 @@ class Trainer:
                 else:
                     mean.copy_(value)
         return float(loss.detach())
+
+    def _as_played_elsewhere(self, S: Tensor, chance: np.random.Generator) -> Tensor:
+        """Crops as another mastering, another tempo or key would have them: S (batch, crop_frames, n_mels) dB."""
+        recipe, n = self.recipe, len(S)
+        if recipe.stretch:
+            S = stretch(S, 1 + drawn(chance, n, up_to=recipe.stretch), crop_frames=recipe.crop_frames)
+        if recipe.shift_semitones:
+            S = shift(S, drawn(chance, n, up_to=recipe.shift_semitones), self.frequencies)
+        S = gain(S, drawn(chance, n, up_to=recipe.gain_db))
+        return tilt(S, drawn(chance, n, up_to=recipe.tilt_db))
 
     def _validate(self, songs: Sequence[Song], check: Callable[[], None]) -> tuple[FloatArray, FloatArray, float]:
         """(truth, spectra, both (n_songs, n_genres), accuracy on single crops) of the averaged weights."""
@@ -294,6 +348,30 @@ def standardisation(statistics: BandStatistics) -> tuple[FloatArray, FloatArray]
     mean = (share * statistics.mean).sum(axis=0)
     variance = (share * (statistics.std.astype(np.float64) ** 2 + (statistics.mean - mean) ** 2)).sum(axis=0)
     return mean.astype(np.float32), np.maximum(np.sqrt(variance), MIN_BAND_STD).astype(np.float32)
+
+
+def genre_weights(songs: Sequence[Song], genres: tuple[str, ...]) -> FloatArray:
+    """How much each genre counts in the loss, (n_genres,): the inverse of its share of `songs`, up to `MAX_WEIGHT`."""
+    shares = np.stack([song.label.vector(genres) for song in songs]).sum(axis=0) / len(songs)
+    return np.asarray(np.clip(1 / np.maximum(shares * len(genres), 1e-9), 0, MAX_WEIGHT), np.float32)
+
+
+def _optimizer(network: GenreNetwork, recipe: TrainingRecipe) -> torch.optim.Optimizer:
+    weights = network.parameters()
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(
+            weights, lr=recipe.learning_rate, momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay
+        )
+    kind = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
+    return kind(weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+
+
+def _by_batch(function: Callable[[Tensor], Tensor], crops: CodeArray) -> FloatArray:
+    """What `function` makes of `crops` (n, crop_frames, n_mels), a batch at a time, (n, ...) float32."""
+    with torch.inference_mode():
+        rows = [function(torch.from_numpy(crops[i : i + BATCH])) for i in range(0, len(crops), BATCH)]
+        made = torch.cat(rows).numpy()
+    return np.asarray(made, np.float32)
 
 
 def learning_rate(step: int, steps: int, recipe: TrainingRecipe) -> float:

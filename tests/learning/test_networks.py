@@ -17,9 +17,16 @@ def codes_like(rng: np.random.Generator, n: int, n_frames: int = 48) -> np.ndarr
     return np.clip(rng.normal(level, spread, (n, n_frames, N_MELS)), 0, 255).astype(np.uint8)
 
 
-def made(name: str, n_genres: int) -> GenreNetwork:
+def made(name: str, n_genres: int, *, crop_frames: int = 48, texture: bool = True) -> GenreNetwork:
     torch.manual_seed(0)
-    return GenreNetwork(name, n_genres, np.full(N_MELS, -20, np.float32), np.full(N_MELS, 10, np.float32))
+    mean, std = np.full(N_MELS, -20, np.float32), np.full(N_MELS, 10, np.float32)
+    network = GenreNetwork(name, n_genres, mean, std, crop_frames=crop_frames)
+    if network.texture is not None and texture:
+        rng = np.random.default_rng(1)
+        crops = decibels(torch.from_numpy(codes_like(rng, 40, crop_frames)))
+        targets = np.eye(n_genres, dtype=np.float32)[np.arange(40) % n_genres]
+        network.texture.fit(network.texture.statistics(crops).numpy(), targets)
+    return network
 
 
 def test_every_network_of_a_recipe_is_registered() -> None:
@@ -30,7 +37,7 @@ def test_every_network_of_a_recipe_is_registered() -> None:
 @pytest.mark.parametrize(("batch", "n_frames", "n_genres"), [(3, 48, 2), (1, 128, 5), (2, 16, 3)])
 def test_logits_have_a_row_a_crop_and_a_column_a_genre(name: str, batch: int, n_frames: int, n_genres: int) -> None:
     codes = codes_like(np.random.default_rng(0), batch, n_frames)
-    logits = as_logits(made(name, n_genres))(codes)
+    logits = as_logits(made(name, n_genres, crop_frames=n_frames))(codes)
     assert (logits.shape, logits.dtype) == ((batch, n_genres), np.float32)
 
 
@@ -62,7 +69,7 @@ def test_an_answer_is_the_same_twice_alone_and_in_company(name: str) -> None:
 def test_standardising_by_its_own_statistics_gives_mean_0_and_deviation_1() -> None:
     codes = codes_like(np.random.default_rng(0), 50)
     S = dequantise(codes)
-    network = GenreNetwork("small_resnet", 2, S.mean(axis=(0, 1)), S.std(axis=(0, 1)))
+    network = GenreNetwork("small_resnet", 2, S.mean(axis=(0, 1)), S.std(axis=(0, 1)), crop_frames=48)
     x = network.standardise(decibels(torch.from_numpy(codes)))
     assert x.shape == (50, 1, N_MELS, 48)
     assert torch.allclose(x.mean(dim=(0, 1, 3)), torch.zeros(N_MELS), atol=1e-3)
@@ -70,7 +77,7 @@ def test_standardising_by_its_own_statistics_gives_mean_0_and_deviation_1() -> N
 
 
 def test_standardising_keeps_frames_and_bands_apart() -> None:
-    network = GenreNetwork("small_resnet", 2, np.zeros(N_MELS, np.float32), np.ones(N_MELS, np.float32))
+    network = GenreNetwork("small_resnet", 2, np.zeros(N_MELS, np.float32), np.ones(N_MELS, np.float32), crop_frames=48)
     S = torch.arange(5.0 * N_MELS).reshape(1, 5, N_MELS)
     assert torch.equal(network.standardise(S)[0, 0], S[0].T)
 

@@ -272,7 +272,7 @@ def test_interrupted_again_and_again_it_comes_to_the_same(undisturbed: Undisturb
     interruptions = 0
     while True:
         try:
-            result = workspace.train(check=stop_at(2 * per_epoch))
+            result = workspace.train(check=stop_at(3 * per_epoch))
             break
         except JobStopped:
             interruptions += 1
@@ -407,7 +407,7 @@ def test_it_stops_when_validation_gets_clearly_worse_and_keeps_the_best(
     assert (result["epochs"], result["best_epoch"], result["steps"]) == (4, 2, epochs[-1].step)
     assert result["planned_steps"] == 20 * epochs[0].step
     published = load_file(workspace.settings.models / "a" / model.WEIGHTS)
-    learned = set(weights[1]) - {"temperature"}  # which is fitted at the end
+    learned = {name for name in weights[1] if name.startswith("body.")}  # the rest is fitted at the end
     assert all(torch.equal(published[name], weights[1][name]) for name in learned)
     assert not all(torch.equal(published[name], weights[3][name]) for name in learned)
     assert published["temperature"] != 1
