@@ -1,10 +1,12 @@
 """Are wrong labels found? A fifth of one genre pair's labels are swapped on purpose; how many come first in the queue.
 
 `python -m benchmarks.bench_label_errors` asks the default network, trained for a few minutes (8 minutes in all on two
-cores). With `--stand-in` a support vector machine on the songs' mean bands is asked instead: a minute, and worse.
+cores). With `--stand-in` a support vector machine on the songs' mean bands is asked instead: a minute, and worse. With
+`--workspace DIR` songs and spectrograms are taken from a workspace that has them, which is not written to.
 """
 
-import sys
+import argparse
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -129,17 +131,20 @@ def stand_in(library: Library, evaluations: Evaluations, settings: Settings) -> 
     evaluations.finish(evaluation, {})
 
 
-def measure(songs: Path, *, ask: Ask | None = None) -> list[tuple[str, str, str, float]]:
+def measure(songs: Path, *, ask: Ask | None = None, workspace: Path | None = None) -> list[tuple[str, str, str, float]]:
     """Rows for the table of benchmarks: (claim, measured, random order, ratio); none where the songs are not there."""
-    if not (songs / "songs.csv").is_file():
+    if workspace is None and not (songs / "songs.csv").is_file():
         return []
     ask = ask or network(MINUTES / len(PAIRS) / FOLDS)
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
         settings = Settings(home=Path(scratch))
+        if workspace:
+            shutil.copytree(workspace / "data", settings.data)
         database = Database(settings.database)
-        import_folder(Library(database), settings, songs, genre_from="csv", csv_file=songs / "songs.csv")
-        preprocess(Library(database), settings, RECIPE)
+        if not workspace:
+            import_folder(Library(database), settings, songs, genre_from="csv", csv_file=songs / "songs.csv")
+            preprocess(Library(database), settings, RECIPE)
         for pair in PAIRS:
             rows += table(pair, experiment(database, settings, pair, ask))
     return rows
@@ -163,7 +168,15 @@ def table(pair: tuple[str, str], came: Outcome) -> list[tuple[str, str, str, flo
     return rows
 
 
-if __name__ == "__main__":
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--stand-in", action="store_true")
+    parser.add_argument("--workspace", type=Path)
+    told = parser.parse_args()
     print("| claim | measured | reference | ratio |\n|---|---|---|---|")
-    for row in measure(SONGS, ask=stand_in if "--stand-in" in sys.argv[1:] else None):
+    for row in measure(SONGS, ask=stand_in if told.stand_in else None, workspace=told.workspace):
         print("| {} | {} | {} | {:.2f} |".format(*row))
+
+
+if __name__ == "__main__":
+    main()
