@@ -1,88 +1,13 @@
 """Train: choose how, watch it learn, see how good it is on artists it never heard."""
 
-from collections import Counter
-from datetime import date
-
 import pandas as pd
 import streamlit as st
-from pydantic import ValidationError
 
-from app import charts, state, ui
-from core.errors import TrainingRefused
+from app import charts, recipe_form, state, ui
 from core.files import duration_in_words
-from core.jobs import kinds
-from core.learning.plan import Plan, Request, make_plan
-from core.learning.splits import MIN_SONGS, unknown_artists
-from core.learning.training import check_name_free
+from core.learning.plan import Plan, Request
+from core.learning.splits import unknown_artists
 from core.library.runs import Run
-from core.music import Song
-from core.recipes import DEFAULT_EPOCHS, TrainingRecipe
-
-LIMITS = {"epochs": "a number of rounds (epochs)", "minutes": "about this many minutes"}
-
-
-def recipe_form(songs: list[Song]) -> None:
-    """From a few plain questions to one training."""
-    count = Counter(song.label.top for song in songs)
-    usual = TrainingRecipe()
-    name = st.text_input("Name of the model", f"My genres {date.today():%d %b}", max_chars=60)
-    genres = st.multiselect(
-        "Genres to tell apart",
-        sorted(count, key=str.casefold),
-        [genre for genre, n in count.items() if n >= MIN_SONGS],
-        format_func=lambda genre: f"{genre} ({count[genre]})",
-        help=f"Each needs at least {MIN_SONGS} songs, by three artists or more.",
-    )
-    limit = st.radio("How long", list(LIMITS), format_func=LIMITS.__getitem__, horizontal=True)
-    if limit == "epochs":
-        length = {"epochs": st.number_input("Rounds through all songs", 1, 1000, DEFAULT_EPOCHS)}
-    else:
-        st.caption("The speed of this machine is measured first; how much to do is then fixed.")
-        length = {"max_minutes": st.number_input("Minutes", 0.5, 10_000.0, 10.0)}
-    with st.expander("More choices"):
-        st.caption("The network: a small residual network, which looks at 4.1 s of a song at a time.")
-        crops = st.slider(
-            "Crops per song and round", 1, 32, usual.crops_per_song, help="More: slower rounds, steadier learning."
-        )
-        rate = st.number_input(
-            "Learning rate", 0.0001, 0.1, usual.learning_rate, 0.0005, format="%.4f", help="How big the steps are."
-        )
-        decay = st.number_input(
-            "Weight decay", 0.0, 1.0, usual.weight_decay, help="Pulls weights to zero, against learning by heart."
-        )
-        patience = st.number_input(
-            "Stop after so many rounds that are clearly worse than the best", 1, 1000, usual.patience
-        )
-        seed = st.number_input("Seed", 0, 2**31, 0, help="Same seed, same songs, same machine: the same numbers.")
-        artists = st.text_area(
-            "Test artists, one a line (empty: chosen for you)", help="Exactly their songs are the test songs."
-        )
-    if not st.button("Start training", type="primary", icon=":material/play_arrow:"):
-        return
-    held_out = tuple(line.strip() for line in artists.splitlines() if line.strip()) or None
-    with ui.told_errors():
-        try:
-            recipe = TrainingRecipe(
-                **length,
-                seed=int(seed),
-                crops_per_song=crops,
-                learning_rate=rate,
-                weight_decay=decay,
-                patience=int(patience),
-            )
-        except ValidationError as error:
-            raise TrainingRefused(error.errors()[0]["msg"]) from error
-        request = Request(tuple(sorted(genres, key=str.casefold)), held_out)
-        check_name_free(state.runs(), state.settings(), name, recipe, request)
-        make_plan(songs, recipe, request, state.RECIPE)
-        start(name, recipe, request)
-
-
-def start(name: str, recipe: TrainingRecipe, request: Request) -> None:
-    """Ask for the training, and show it."""
-    state.begin(kinds.submit_train(state.queue(), name, recipe, request.as_json()))
-    st.query_params["run"] = name
-    st.rerun()
 
 
 @st.fragment(run_every=1.0)
@@ -98,7 +23,7 @@ def show_run(run: Run, *, live: bool) -> None:
         ending = "failed" if run.state == "failed" else "stopped"
         st.warning(f"This run has {ending}. {ui.plain(run.message)}", icon=":material/pause:")
         if st.button("Go on from the last checkpoint", type="primary", icon=":material/play_arrow:"):
-            start(run.name, run.recipe, Request.from_json(run.request))
+            recipe_form.start(run.name, run.recipe, Request.from_json(run.request))
     if run.plan:
         split = Plan.from_json(run.plan).split
         unknown = unknown_artists(split.train + split.test)
@@ -181,7 +106,7 @@ if not songs and not runs:
     st.stop()
 ui.job_panel(job, refresh_s=2.0)
 with st.expander("**New training**", expanded=not runs and training is None, icon=":material/add:"):
-    recipe_form(songs)
+    recipe_form.ask(songs)
 
 names = [run.name for run in runs]
 if training is not None and training not in names:

@@ -4,16 +4,27 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
 from core.cli.frame import Home, Json, answer, app, command, do_job
+from core.cli.recipes import (
+    USUAL,
+    CropFrames,
+    Epochs,
+    LearningRate,
+    MaxMinutes,
+    Network,
+    Optimizer,
+    Setting,
+    Steps,
+    WeightDecay,
+    recipe_of,
+)
 from core.database import Database
 from core.errors import GenrescopeError
 from core.files import duration_in_words, whole
 from core.jobs import kinds
 from core.library.evaluations import Evaluations
 from core.names import clean
-from core.recipes import TrainingRecipe
 
 MAX_NAME = 80
 
@@ -54,14 +65,15 @@ def crossvalidate(
             help="With given: a CSV with columns path and split (train, validation, test) or fold (a number)."
         ),
     ] = None,
-    network: Annotated[str, typer.Option(help="Which network.")] = "small_resnet",
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="Rounds through the songs, a fold.", show_default="24")
-    ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps a fold, instead of epochs.")] = None,
-    max_minutes: Annotated[
-        float | None, typer.Option(min=0.01, help="About how long a fold may take, instead of epochs.")
-    ] = None,
+    network: Network = USUAL.network,
+    epochs: Epochs = None,
+    steps: Steps = None,
+    max_minutes: MaxMinutes = None,
+    optimizer: Optimizer = USUAL.optimizer,
+    learning_rate: LearningRate = None,
+    weight_decay: WeightDecay = USUAL.weight_decay,
+    crop_frames: CropFrames = USUAL.crop_frames,
+    setting: Setting = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the folds and of the training.")] = 0,
     name: Annotated[
         str | None, typer.Option(help="What it is called.", show_default="its protocol and network")
@@ -87,13 +99,18 @@ def crossvalidate(
             raise typer.BadParameter(f"--protocol may be: {', '.join(PROTOCOLS)}.")
         if (folds_file is not None) != (protocol == "given"):
             raise typer.BadParameter("--folds-file CSV belongs to --protocol given, which needs it.")
-        if sum(limit is not None for limit in (epochs, steps, max_minutes)) > 1:
-            raise typer.BadParameter("Give only one of --epochs, --steps and --max-minutes.")
-        try:
-            chosen: dict[str, Any] = {"network": network, "epochs": epochs, "steps": steps, "max_minutes": max_minutes}
-            recipe = TrainingRecipe(**chosen, seed=seed)
-        except ValidationError as error:
-            raise typer.BadParameter("; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())) from error
+        recipe = recipe_of(
+            setting,
+            network=network,
+            epochs=epochs,
+            steps=steps,
+            max_minutes=max_minutes,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            crop_frames=crop_frames,
+            seed=seed,
+        )
         listed = str(folds_file.expanduser().resolve()) if folds_file else None
         request = Request(known[protocol], folds, seed, tuple(genre) if genre else None, listed)
         divide(Library(Database(settings.database)), request, SpectrogramRecipe(), ())  # refused now, not in the job

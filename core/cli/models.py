@@ -5,25 +5,42 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
 from core.cli.evaluating import report_lines
 from core.cli.frame import Home, Json, answer, app, command, do_job, progress
+from core.cli.recipes import (
+    USUAL,
+    CropFrames,
+    Epochs,
+    LearningRate,
+    MaxMinutes,
+    Network,
+    Optimizer,
+    Setting,
+    Steps,
+    WeightDecay,
+    recipe_of,
+)
 from core.database import Database
 from core.errors import GenrescopeError
 from core.files import duration_in_words
 from core.jobs import kinds
-from core.recipes import SpectrogramRecipe, TrainingRecipe
+from core.recipes import SpectrogramRecipe
 from core.settings import Settings
 
 
 @app.command()
 def train(
     name: Annotated[str, typer.Option(help="Name of the run, and of the model it publishes.")],
-    network: Annotated[str, typer.Option(help="Which network.")] = "small_resnet",
-    epochs: Annotated[int | None, typer.Option(min=1, help="Rounds through the songs.", show_default="24")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps, instead of epochs.")] = None,
-    max_minutes: Annotated[float | None, typer.Option(min=0.01, help="About how long, instead of epochs.")] = None,
+    network: Network = USUAL.network,
+    epochs: Epochs = None,
+    steps: Steps = None,
+    max_minutes: MaxMinutes = None,
+    optimizer: Optimizer = USUAL.optimizer,
+    learning_rate: LearningRate = None,
+    weight_decay: WeightDecay = USUAL.weight_decay,
+    crop_frames: CropFrames = USUAL.crop_frames,
+    setting: Setting = None,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same songs, same machine: same numbers.")] = 0,
     holdout_artists: Annotated[
         Path | None, typer.Option(help="Text file, an artist a line: their songs are the test songs.")
@@ -36,20 +53,23 @@ def train(
 ) -> None:
     """Train a network and publish it as a model. The same command goes on with a run that was cut off."""
     with command(as_json, home) as settings:
-        if sum(limit is not None for limit in (epochs, steps, max_minutes)) > 1:
-            raise typer.BadParameter("Give only one of --epochs, --steps and --max-minutes.")
-        from core.learning.networks import NETWORKS
+        recipe = recipe_of(
+            setting,
+            network=network,
+            epochs=epochs,
+            steps=steps,
+            max_minutes=max_minutes,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            crop_frames=crop_frames,
+            seed=seed,
+        )
         from core.learning.plan import Request, make_plan
         from core.learning.training import check_name_free
         from core.library.runs import Runs
         from core.library.store import Library
 
-        if network not in NETWORKS:
-            raise typer.BadParameter(f"--network may be: {', '.join(NETWORKS)}.")
-        try:
-            recipe = TrainingRecipe(epochs=epochs, steps=steps, max_minutes=max_minutes, seed=seed, network=network)
-        except ValidationError as error:
-            raise typer.BadParameter("; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())) from error
         request = Request(tuple(genre) if genre else None, _artists(holdout_artists))
         database = Database(settings.database)
         check_name_free(Runs(database), settings, name, recipe, request)

@@ -1,0 +1,125 @@
+"""How a network is to be trained: from a few plain questions to one recipe, and the rest for who wants it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import streamlit as st
+from pydantic import ValidationError
+
+from app import state, ui
+from core.errors import TrainingRefused
+from core.jobs import kinds
+from core.learning.networks import NETWORKS
+from core.learning.plan import Request, make_plan
+from core.learning.splits import MIN_SONGS
+from core.learning.trainer import MAX_WEIGHT
+from core.learning.training import check_name_free
+from core.music import Song
+from core.recipes import DEFAULT_EPOCHS, OPTIMIZERS, RATES, SpectrogramRecipe, TrainingRecipe
+
+LIMITS = {"epochs": "a number of rounds (epochs)", "minutes": "about this many minutes"}
+
+
+def ask(songs: list[Song]) -> None:
+    """From a few plain questions to one training."""
+    count = Counter(song.label.top for song in songs)
+    name = st.text_input("Name of the model", f"My genres {date.today():%d %b}", max_chars=60)
+    genres = st.multiselect(
+        "Genres to tell apart",
+        sorted(count, key=str.casefold),
+        [genre for genre, n in count.items() if n >= MIN_SONGS],
+        format_func=lambda genre: f"{genre} ({count[genre]})",
+        help=f"Each needs at least {MIN_SONGS} songs, by three artists or more.",
+    )
+    in_balance(songs, genres)
+    limit = st.radio("How long", list(LIMITS), format_func=LIMITS.__getitem__, horizontal=True)
+    if limit == "epochs":
+        length: dict[str, Any] = {"epochs": st.number_input("Rounds through all songs", 1, 1000, DEFAULT_EPOCHS)}
+    else:
+        st.caption("The speed of this machine is measured first; how much to do is then fixed.")
+        length = {"max_minutes": st.number_input("Minutes", 0.5, 10_000.0, 10.0)}
+    with st.expander("More choices"):
+        chosen = more_choices()
+        artists = st.text_area(
+            "Test artists, one a line (empty: chosen for you)", help="Exactly their songs are the test songs."
+        )
+    if not st.button("Start training", type="primary", icon=":material/play_arrow:"):
+        return
+    held_out = tuple(line.strip() for line in artists.splitlines() if line.strip()) or None
+    with ui.told_errors():
+        try:
+            recipe = TrainingRecipe(**length, **chosen)
+        except ValidationError as error:
+            raise TrainingRefused(error.errors()[0]["msg"]) from error
+        request = Request(tuple(sorted(genres, key=str.casefold)), held_out)
+        check_name_free(state.runs(), state.settings(), name, recipe, request)
+        make_plan(songs, recipe, request, state.RECIPE)
+        start(name, recipe, request)
+
+
+def more_choices() -> dict[str, Any]:
+    """Settings of a recipe that most people leave as they are."""
+    usual = TrainingRecipe()
+    network = st.selectbox("Network", list(NETWORKS), help="What learns.")
+    st.caption(NETWORKS[network].explained)
+    optimizer = st.selectbox("Optimiser", list(OPTIMIZERS), help="How weights are changed after each batch of crops.")
+    st.caption(OPTIMIZERS[optimizer])
+    left, right = st.columns(2)
+    rate = left.number_input(
+        "Learning rate", 0.0001, 0.5, RATES[optimizer], 0.0005, format="%.4f", key=f"rate-{optimizer}",
+        help="How big the steps are. Too big, and learning comes apart; too small, and it takes for ever.",
+    )  # fmt: skip
+    decay = right.number_input(
+        "Weight decay", 0.0, 1.0, usual.weight_decay, help="Pulls weights to zero, against learning by heart."
+    )
+    heard = left.select_slider(
+        "Heard at once", [128, 192, 256, 384, 512], usual.crop_frames,
+        format_func=lambda frames: f"{frames * SpectrogramRecipe().frame_s:.1f} s",
+        help="Longer crops tell more of rhythm; shorter ones show more exactly where in a song a genre sounds.",
+    )  # fmt: skip
+    crops = right.slider(
+        "Crops per song and round", 1, 32, usual.crops_per_song, help="More: slower rounds, steadier learning."
+    )
+    st.markdown(
+        "**Variations**, so that few songs go further: each crop is changed at random before it is learned from."
+    )
+    left, right = st.columns(2)
+    loud = left.slider("Louder or softer by up to, dB", 0.0, 20.0, usual.gain_db)
+    bright = right.slider("Brighter or darker by up to, dB", 0.0, 20.0, usual.tilt_db)
+    faster = left.slider("Faster or slower by up to, %", 0, 50, round(100 * usual.stretch))
+    higher = right.slider("Higher or lower by up to, semitones", 0.0, 12.0, usual.shift_semitones, 0.5)
+    hidden = left.slider("Hide up to so many frames", 0, 96, usual.time_mask_frames)
+    bands = right.slider("Hide up to so many bands", 0, 64, usual.freq_mask_bands)
+    blend = left.slider(
+        "Blend two songs and their genres (mixup)", 0.0, 2.0, usual.mixup_alpha, 0.1, help="0: never. 1: by any share."
+    )
+    patience = right.number_input("Stop after so many rounds clearly worse than the best", 1, 1000, usual.patience)
+    seed = left.number_input("Seed", 0, 2**31, 0, help="Same seed, same songs, same machine: the same numbers.")
+    return {
+        "network": network, "optimizer": optimizer, "learning_rate": rate, "weight_decay": decay, "crop_frames": heard,
+        "crops_per_song": crops, "gain_db": loud, "tilt_db": bright, "stretch": faster / 100,
+        "shift_semitones": higher, "time_mask_frames": hidden, "freq_mask_bands": bands, "mixup_alpha": blend,
+        "patience": int(patience), "seed": int(seed),
+    }  # fmt: skip
+
+
+def in_balance(songs: Sequence[Song], genres: Sequence[str]) -> None:
+    """Say it where some genres have far fewer songs, and what is done about it."""
+    count = Counter(song.label.top for song in songs if song.label.top in genres)
+    if not count:
+        return
+    (most, n), (least, few) = count.most_common()[0], count.most_common()[-1]
+    if n > 1.5 * few:
+        st.caption(
+            f"{ui.plain(most)} has {n:,} songs, {ui.plain(least)} {few:,}. So that it is not just guessed most often, "
+            f"songs of rare genres count up to {MAX_WEIGHT:.0f} times as much."
+        )
+
+
+def start(name: str, recipe: TrainingRecipe, request: Request) -> None:
+    """Ask for the training, and show it."""
+    state.begin(kinds.submit_train(state.queue(), name, recipe, request.as_json()))
+    st.query_params["run"] = name
+    st.rerun()
