@@ -39,7 +39,7 @@ def test_every_choice_comes_through() -> None:
     shown.run()
     shown.selectbox[1].select("sgd").run()
     assert any("support vector machines, as its authors" in caption.value for caption in shown.caption)
-    shown.slider[3].set_value(10)  # faster or slower
+    next(slider for slider in shown.slider if slider.label.startswith("Faster")).set_value(10)
     shown.run()
     recipe = TrainingRecipe(**shown.session_state["made"])
     assert (recipe.network, recipe.optimizer, recipe.learning_rate, recipe.stretch) == (
