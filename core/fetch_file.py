@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import requests
 import urllib3
@@ -69,6 +69,14 @@ def download(
         if isinstance(error, requests.RequestException | urllib3.exceptions.HTTPError | ValueError):
             raise SourceError(told(error, host)) from error
         raise
+
+
+def path_of(url: str) -> str:
+    """The path in an address, as people read it; '' if there is none."""
+    try:
+        return unquote(urlsplit(url).path)
+    except ValueError:
+        return ""
 
 
 def _session(adapter: "_Adapter") -> requests.Session:

@@ -45,6 +45,17 @@ NETWORK = {
     "yt_dlp",
     "spotipy",
 }
+ANSWERING = {f"core.learning.{room}" for room in ("model", "graph", "sharing", "metrics", "evaluation")}
+HEAVY = (
+    "torch",
+    "torchaudio",
+    "librosa",
+    "numba",
+    "scipy",
+    "sklearn",
+    "core.learning.export",
+    "core.learning.networks",
+)
 PICKLES = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 SQL_ROOMS = {"core.jobs.queue", "core.database"} | {
     f"core.library.{room}"
@@ -196,6 +207,8 @@ def _nevers(file: File) -> Iterator[str]:
         yield "audio knows torch or the library"
     if room == "core.inference" and file.uses("torch", "torchaudio", "core.learning"):
         yield "inference knows torch"
+    if name in ANSWERING and file.uses(*HEAVY):
+        yield "who asks a model imports what trains it"
     if name == "app.charts" and file.uses("streamlit", "app.state", "app.ui"):
         yield "charts know streamlit"
     if file.uses("torchaudio") and name != "core.learning.augment":
@@ -382,6 +395,8 @@ def test_a_file_without_a_floor_is_found(tmp_path: Path) -> None:
         ("core__audio__x", "from torch import nn", "audio knows torch or the library"),
         ("core__audio__x", "from core.library.store import S", "audio knows torch or the library"),
         ("core__inference__x", "def f():\n    import torch.nn", "inference knows torch"),
+        ("core__learning__model", "def f():\n    import torch", "who asks a model imports what trains it"),
+        ("core__learning__graph", "from scipy.stats import norm", "who asks a model imports what trains it"),
         ("app__charts", "from streamlit import write", "charts know streamlit"),
         ("core__doctor", "import torchaudio", "torchaudio outside augment"),
         ("core__library__x", "import urllib.request", "network"),

@@ -14,10 +14,9 @@ from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import unquote, urlsplit
 
 from core.errors import ModelError
-from core.fetch_file import download
+from core.fetch_file import download, path_of
 from core.files import whole
 from core.learning import model
 from core.learning.model import CARD, GRAPH, NAME, WEIGHTS
@@ -80,7 +79,7 @@ def fetch(
     `check` and `on_progress` as in `fetch_file.download`. `SourceError` if it is not fetched or is another file than the
     one of this SHA-256, which is then never opened; `ModelError` if it is no model.
     """
-    target = _free(settings, name or name_from(unquote(urlsplit(url).path)))
+    target = _free(settings, name or name_from(path_of(url)))
     check_sha256(sha256)
     settings.models.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=settings.models) as place:
