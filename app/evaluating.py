@@ -8,11 +8,13 @@ import pandas as pd
 import streamlit as st
 
 from app import evaluation_charts, state, ui
+from core.errors import LibraryError
 from core.files import duration_in_words
 from core.jobs import kinds
 from core.learning import model as models
 from core.learning import reporting
 from core.learning.comparison import answer, compare_evaluations, label
+from core.learning.metrics import SIGNIFICANT
 from core.library.evaluations import EvaluatedSong, Evaluation
 from core.recipes import TrainingRecipe
 
@@ -159,12 +161,20 @@ def _gap(evaluation: Evaluation) -> None:
     if other is None or not other.report or not evaluation.report:
         return
     honest, naive = (evaluation, other) if protocol == "artist-folds" else (other, evaluation)
-    shares = [float((one.report or {}).get("accuracy", 0.0)) for one in (naive, honest)]
-    st.info(
-        f"Dealt at random, the same recipe is right in {shares[0]:.0%} of the songs; by artist, in {shares[1]:.0%}. The gap of "
-        f"{100 * (shares[0] - shares[1]):.0f} points is what knowing the artist is worth, and is no skill with genres.",
-        icon=":material/balance:",
-    )
+    try:
+        told = compare_evaluations(state.evaluation_room(), naive.id, honest.id)
+    except LibraryError:  # they are about other songs: nothing to hold against each other
+        return
+    naive_share, honest_share = told["accuracy"]
+    said = f"Dealt at random, the same recipe is right in {naive_share:.0%} of the songs; by artist, in {honest_share:.0%}."
+    if told["verdict"] == "better":
+        said += (
+            f" The gap of {100 * (naive_share - honest_share):.0f} points is what knowing the artist is worth, and is no "
+            "skill with genres."
+        )
+    else:
+        said += f" By an exact test the two {told['verdict'] if told['p_value'] >= SIGNIFICANT else 'differ the other way'}."
+    st.info(ui.plain(said), icon=":material/balance:")
 
 
 def confusion_section(evaluation: Evaluation, songs: Sequence[EvaluatedSong]) -> None:
@@ -257,10 +267,14 @@ def _verdict(told: dict[str, Any]) -> None:
     st.markdown(
         f"{said}. Of {ui.counted(told['songs'], 'song')} that both answered, {told['only_first_right']} were right "
         f"only in the first and {told['only_second_right']} only in the second. Were both equally good, so uneven a "
-        f"division would come by chance in {told['p_value']:.1%} of cases (exact McNemar test)."
+        f"division would come by chance in {_chance(told['p_value'])} of cases (exact McNemar test)."
     )
     if told["relabelled"]:
         st.caption(f"{ui.counted(told['relabelled'], 'song')} had another label in one of them, and are left out.")
+
+
+def _chance(p_value: float) -> str:
+    return f"{p_value:.1%}" if p_value >= 0.001 else "less than 0.1%"
 
 
 def _differing(told: dict[str, Any]) -> None:
