@@ -26,13 +26,17 @@ def about(entry: models.Entry) -> None:
 def manage(entry: models.Entry | None) -> None:
     """Rename, delete or hand on a model; take in another."""
     with st.popover("Manage models", icon=":material/tune:"):
-        if entry is not None:
+        if entry is None:
+            _add_from_file()
+            _add_from_address()
+            return
+        this, other = st.tabs(["This model", "Add a model"])
+        with this:
             _rename_and_delete(entry)
             _hand_on(entry)
-            st.divider()
-        _add_from_file()
-        st.divider()
-        _add_from_address()
+        with other:
+            _add_from_file()
+            _add_from_address()
 
 
 def undo_delete() -> None:
@@ -49,7 +53,7 @@ def _told(entry: models.Entry, card: models.Card) -> list[tuple[str, str]]:
     """(what, sentence) of all that a card tells to people; what it does not tell is left out."""
     sides = {side: card.split.get(side) for side in ("train", "validation", "test")}
     songs = {side: len(told) if isinstance(told, list) else 0 for side, told in sides.items()}
-    learned = f"{songs['train']:,} songs learned from, {songs['validation']:,} watched, {songs['test']:,} kept aside"
+    learned = f"{songs['train']:,} songs learned from, {songs['validation']:,} checked with meanwhile, {songs['test']:,} kept aside"
     rows = [
         ("Genres", ", ".join(card.genres)),
         ("Accuracy", in_words(card)),
@@ -113,7 +117,7 @@ def _hand_on(entry: models.Entry) -> None:
 
 def _add_from_file() -> None:
     box = f"{state.DROPPED}-model-{state.get(state.DROPPED, 0)}"
-    file = st.file_uploader("Add a model from a zip file", ["zip"], key=box)
+    file = st.file_uploader("From a zip file", ["zip"], key=box)
     if file is None:
         return
     name = st.text_input("Name of the new model", sharing.name_from(file.name) or "", key=f"name-{file.file_id}")
@@ -128,7 +132,7 @@ def _add_from_file() -> None:
 
 def _add_from_address() -> None:
     with st.form("fetch-model", border=False):
-        url = st.text_input("Or fetch one: its address", placeholder="https://…/model.zip")
+        url = st.text_input("From the web: its address", placeholder="https://…/model.zip")
         sha256 = st.text_input("Its SHA-256", help="64 digits, told beside the address. Another file is not opened.")
         name = st.text_input("Name (as the file, if empty)")
         if st.form_submit_button("Fetch", icon=":material/cloud_download:"):

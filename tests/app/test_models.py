@@ -61,7 +61,7 @@ def test_the_card_of_a_model_can_be_read(shipped: Path) -> None:
     for what in (
         *TOLD.values(),
         "with other songs probably 30% to 70%",
-        "60 songs learned from, 10 watched, 20 kept aside",
+        "60 songs learned from, 10 checked with meanwhile, 20 kept aside",
     ):
         assert what in told
     assert "it came with Genrescope" in told and "This model came with Genrescope and stays." in told
@@ -140,7 +140,7 @@ def test_a_model_is_fetched_by_a_job(home: Settings, queue: Queue) -> None:
 
     click(shown, "Fetch")
     assert "Give the address" in shown.error[0].value
-    fill("Or fetch one", " https://models.example/a.zip ")
+    fill("From the web", " https://models.example/a.zip ")
     fill("Its SHA-256", "12")
     click(shown, "Fetch")
     assert "64 digits" in shown.error[0].value and queue.unfinished() == []
