@@ -6,12 +6,13 @@ may take their word beside its own.
 """
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from core.music import FloatArray
 from core.recipes import SpectrogramRecipe
@@ -29,8 +30,12 @@ SMALL = 1e-4
 
 SLACK = 3.0
 """C of the machines: how dear a crop on the wrong side is."""
-OUTERMOST, STEPS = 5.0, 25.0
-"""Standardised statistics are cut off at +-5, and kept in steps of 1/25, one byte each."""
+OUTERMOST = 5.0
+"""Standardised statistics are cut off here."""
+HIDDEN, LESSONS, NOISE = 256, 6000, 0.3
+TEACHING_STEPS, TEACHING_RATE = 400, 2e-3
+
+Decisions = Callable[[FloatArray], FloatArray]
 
 
 class CropStatistics(nn.Module):
@@ -126,16 +131,16 @@ class CropStatistics(nn.Module):
 
 
 class TextureMachine(nn.Module):
-    """Support vector machines with a Gaussian kernel on `CropStatistics`, one a genre against the rest.
+    """What support vector machines say of `CropStatistics`, one a genre against the rest, taught to two dense layers.
 
-    Until it is fitted it has no support vectors, and `is_fitted` is False.
+    The machines themselves are made of the crops that they learned from. A model may be handed on where its songs may
+    not, and should not grow with them; so it keeps layers that were taught to answer alike
+    (Hinton et al. 2015, "Distilling the knowledge in a neural network"). Until then `is_fitted` is False.
     """
 
     mean: Tensor
     scale: Tensor
-    supports: Tensor
-    weights: Tensor
-    bias: Tensor
+    fitted: Tensor
 
     def __init__(self, n_genres: int, *, n_mels: int, crop_frames: int) -> None:
         super().__init__()
@@ -143,59 +148,81 @@ class TextureMachine(nn.Module):
         n = self.statistics(torch.zeros(1, crop_frames, n_mels)).shape[1]
         self.register_buffer("mean", torch.zeros(n))
         self.register_buffer("scale", torch.ones(n))
-        self.register_buffer("supports", torch.zeros((0, n), dtype=torch.int8))
-        self.register_buffer("weights", torch.zeros((0, n_genres)))
-        self.register_buffer("bias", torch.zeros(n_genres))
+        self.register_buffer("fitted", torch.zeros((), dtype=torch.uint8))
+        self.layers = nn.Sequential(nn.Linear(n, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, n_genres)).requires_grad_(False)
 
     @property
     def is_fitted(self) -> bool:
         """Whether it has learned."""
-        return len(self.supports) > 0
+        return bool(self.fitted)
 
     def forward(self, S: Tensor) -> Tensor:
-        """S (batch, crop_frames, n_mels) dB -> logits (batch, n_genres): decision values."""
-        z = self._standardised(self.statistics(S))
-        supports = self.supports.to(torch.float32) / STEPS
-        squares = z.square().sum(dim=1, keepdim=True) - 2 * z @ supports.T + supports.square().sum(dim=1)
-        return (-squares.clamp_min(0) / z.shape[1]).exp() @ self.weights + self.bias
+        """S (batch, crop_frames, n_mels) dB -> logits (batch, n_genres): the machines' decision values."""
+        logits: Tensor = self.layers(self._standardised(self.statistics(S)))
+        return logits
 
-    def fit(self, statistics: FloatArray, targets: FloatArray) -> None:
-        """Learn from crops: `statistics` (n_crops, n_statistics), `targets` (n_crops, n_genres) rows summing to 1.
-
-        Soft labels count in full: a crop is on a genre's side with that genre's share as its weight, and against it with
-        the rest. Both sides weigh the same in total, so that rare genres are heard.
-        """
-        from sklearn.svm import SVC
-
+    def fit(self, statistics: FloatArray, targets: FloatArray, *, seed: int) -> None:
+        """Learn from crops: `statistics` (n_crops, n_statistics), `targets` (n_crops, n_genres) rows summing to 1."""
         self.mean.copy_(torch.from_numpy(statistics.mean(axis=0)))
         self.scale.copy_(torch.from_numpy(np.maximum(statistics.std(axis=0), SMALL)))
-        z = self._standardised(torch.from_numpy(statistics))
-        kept = (z * STEPS).round().to(torch.int8)
-        z = kept.to(torch.float32) / STEPS
-        of_genre = np.zeros((len(z), targets.shape[1]), np.float32)
-        for genre in range(targets.shape[1]):
-            shares = np.concatenate([targets[:, genre], 1 - targets[:, genre]])
-            rows = np.flatnonzero(shares)
-            sides = rows < len(z)
-            shares[: len(z)] *= len(z) / (2 * max(shares[: len(z)].sum(), 1e-9))
-            shares[len(z) :] *= len(z) / (2 * max(shares[len(z) :].sum(), 1e-9))
-            machine = SVC(C=SLACK, gamma=1 / z.shape[1])
-            machine.fit(z.numpy()[rows % len(z)], sides, sample_weight=shares[rows])
-            np.add.at(of_genre[:, genre], rows[machine.support_] % len(z), machine.dual_coef_[0])
-            self.bias[genre] = float(machine.intercept_[0])
-        used = of_genre.any(axis=1)
-        self.supports, self.weights = kept[torch.from_numpy(used)], torch.from_numpy(of_genre[used])
+        z = self._standardised(torch.from_numpy(statistics)).numpy()
+        self._teach(z, support_vector_machines(z, targets), np.random.default_rng(seed))
+        self.fitted.fill_(1)
+
+    def _teach(self, z: FloatArray, decide: Decisions, rng: np.random.Generator) -> None:
+        """Fit the layers to what `decide` says of crops that never were: each statistic is of one or of another crop.
+
+        So lessons lie as far from the crops that the machines were made of as the crops of new songs do.
+        """
+        torch.manual_seed(int(rng.integers(2**62)))
+        one, other = z[rng.integers(0, len(z), (2, LESSONS))]
+        of_one = rng.random(one.shape) < rng.beta(0.7, 0.7, (LESSONS, 1))
+        blends = np.where(of_one, one, other) + rng.normal(0, NOISE, one.shape).astype(np.float32)
+        x, wanted = torch.from_numpy(blends), torch.from_numpy(decide(blends))
+        for layer in (self.layers[0], self.layers[2]):
+            layer.reset_parameters()  # type: ignore[operator]
+        self.layers.requires_grad_(True)
+        optimizer = torch.optim.AdamW(self.layers.parameters(), lr=TEACHING_RATE, weight_decay=1e-3)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, TEACHING_RATE, total_steps=TEACHING_STEPS)
+        with torch.enable_grad():
+            for _ in range(TEACHING_STEPS):
+                batch = torch.from_numpy(rng.integers(0, LESSONS, 256))
+                loss = functional.mse_loss(self.layers(x[batch]), wanted[batch])
+                optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+                schedule.step()
+        self.layers.requires_grad_(False)
 
     def _standardised(self, statistics: Tensor) -> Tensor:
         return ((statistics - self.mean) / self.scale).clamp(-OUTERMOST, OUTERMOST)
 
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
-        """How many support vectors there are is told by what is loaded."""
-        for name in ("supports", "weights"):
-            if (stored := state_dict.get(prefix + name)) is not None and stored.ndim == 2:
-                here = getattr(self, name)
-                setattr(self, name, here.new_zeros((len(stored), here.shape[1])))
-        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+def support_vector_machines(z: FloatArray, targets: FloatArray) -> Decisions:
+    """Machines with a Gaussian kernel, one a genre against the rest: (n, n_statistics) -> decision values (n, n_genres).
+
+    They learn from crops `z` (n_crops, n_statistics), standardised, and `targets` (n_crops, n_genres). Soft labels count in
+    full: a crop is on a genre's side with that genre's share as its weight, and against it with the rest. Both sides weigh
+    the same in total, so that rare genres are heard.
+    """
+    from sklearn.metrics.pairwise import rbf_kernel
+    from sklearn.svm import SVC
+
+    n, gamma = len(z), 1 / z.shape[1]
+    weights, bias = np.zeros((n, targets.shape[1]), np.float32), np.zeros(targets.shape[1], np.float32)
+    for genre in range(targets.shape[1]):
+        for_it, against = targets[:, genre], 1 - targets[:, genre]
+        shares = np.concatenate([for_it / max(for_it.sum(), 1e-9), against / max(against.sum(), 1e-9)]) * n / 2
+        rows = np.flatnonzero(shares)
+        machine = SVC(C=SLACK, gamma=gamma).fit(z[rows % n], rows < n, sample_weight=shares[rows])
+        np.add.at(weights[:, genre], rows[machine.support_] % n, machine.dual_coef_[0])
+        bias[genre] = machine.intercept_[0]
+
+    def decide(others: FloatArray) -> FloatArray:
+        blocks = np.array_split(others, max(1, len(others) // 1000))
+        return np.concatenate([rbf_kernel(block, z, gamma) @ weights + bias for block in blocks]).astype(np.float32)
+
+    return decide
 
 
 def _deviation(values: Tensor) -> Tensor:

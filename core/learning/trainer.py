@@ -241,7 +241,8 @@ class Trainer:
         if network.texture is not None:
             crops, targets = self._whole_crops(self.plan.split.train, TEXTURE_CROPS, check)
             statistics = network.texture.statistics
-            network.texture.fit(_by_batch(lambda codes: statistics(decibels(codes)), crops), targets)
+            told = _by_batch(lambda codes: statistics(decibels(codes)), crops)
+            network.texture.fit(told, targets, seed=self.recipe.seed)
         self._calibrate(network, check)
         return network
 

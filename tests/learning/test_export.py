@@ -37,7 +37,7 @@ def trained(name: str, crop_frames: int) -> GenreNetwork:
         crops = torch.from_numpy(rng.integers(0, 256, (60, crop_frames, N_MELS), np.uint8))
         with torch.no_grad():
             statistics = made.texture.statistics(decibels(crops)).numpy()
-        made.texture.fit(statistics, np.eye(3, dtype=np.float32)[np.arange(60) % 3])
+        made.texture.fit(statistics, np.eye(3, dtype=np.float32)[np.arange(60) % 3], seed=0)
         assert made.texture.is_fitted
     return made
 
@@ -58,15 +58,6 @@ def test_the_graph_answers_as_the_network(name: str, crop_frames: int) -> None:
             assert ours.dtype == np.float32 and ours.shape == tuple(theirs.shape)
             np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-4)
         assert np.abs(answer(codes)[0]).max() > 1e-3, "and it answers something"
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_what_is_kept_in_one_byte_stays_so_in_the_graph(name: str) -> None:
-    published = trained(name, 64)
-    small = [tensor.numel() for tensor in published.state_dict().values() if tensor.dtype == torch.int8]
-    graph = onnx.ModelProto.FromString(export.as_onnx(published, crop_frames=64)).graph
-    kept = [int(np.prod(one.dims)) for one in graph.initializer if one.data_type == onnx.TensorProto.INT8]
-    assert kept == small and bool(small) == (published.texture is not None)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

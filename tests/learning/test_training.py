@@ -31,7 +31,7 @@ from core.settings import Settings
 
 SPECTROGRAM = SpectrogramRecipe()
 HELD_OUT = Request(holdout_artists=("Drone Artist 0", "Drone Artist 1", "Hiss Artist 0", "Hiss Artist 1"))
-QUICK: dict[str, Any] = {"crop_frames": 32, "crops_per_song": 2, "batch_size": 16, "seed": 5}
+QUICK: dict[str, Any] = {"network": "small_resnet", "crop_frames": 32, "crops_per_song": 2, "batch_size": 16, "seed": 5}
 RECIPE = TrainingRecipe(steps=13, **QUICK)
 TIMES = {"crops_per_second": 0.0, "seconds": 0.0, "seconds_left": 0.0}
 
@@ -480,3 +480,46 @@ def test_a_training_that_comes_apart_is_told(workspace: Workspace, monkeypatch: 
 @pytest.mark.parametrize("request_", [Request(), HELD_OUT, Request(genres=("a", "b")), Request((), ())])
 def test_a_request_comes_back_from_its_row(request_: Request) -> None:
     assert Request.from_json(json.loads(json.dumps(request_.as_json()))) == request_
+
+
+# -- other networks ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("network", ["genrescope", "musicrecnet_svm"])
+def test_what_is_fitted_after_the_last_step_is_published_and_repeats_itself(
+    prepared: Path, tmp_path: Path, network: str
+) -> None:
+    recipe = TrainingRecipe(steps=4, **{**QUICK, "network": network})
+    cards = []
+    for number in range(2):
+        workspace = Workspace(prepared, tmp_path / str(number))
+        result = workspace.train(recipe=recipe)
+        cards.append(workspace.card())
+        assert result["test"]["songs"] == 8
+    assert cards[0].weights_sha256 == cards[1].weights_sha256
+    weights = load_file(workspace.settings.models / "a" / model.WEIGHTS)
+    if network == "genrescope":
+        assert weights["texture.fitted"] == 1 and weights["texture.layers.0.weight"].any()
+    else:
+        assert weights["body.head.weight"].shape == (2, 128)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_every_optimiser_goes_on_where_it_was_cut_off(prepared: Path, tmp_path: Path, optimizer: str) -> None:
+    recipe = TrainingRecipe(steps=7, optimizer=optimizer, **QUICK)
+    whole, cut = (Workspace(prepared, tmp_path / name) for name in ("whole", "cut"))
+    whole.train(recipe=recipe)
+    with pytest.raises(JobStopped):
+        cut.train(recipe=recipe, on_progress=lambda done, *_: stop_at(1)() if done == 5 else None)
+    cut.train(recipe=recipe)
+    assert cut.card().weights_sha256 == whole.card().weights_sha256
+
+
+def test_a_rare_genre_counts_more_and_not_without_end(prepared: Path, tmp_path: Path) -> None:
+    songs = Workspace(prepared, tmp_path / "w").library.songs(SPECTROGRAM.fingerprint)
+    drone = [song for song in songs if song.label.top == "drone"]
+    hiss = [song for song in songs if song.label.top == "hiss"]
+    genres = ("drone", "hiss")
+    assert trainer.genre_weights(songs, genres) == pytest.approx([1, 1])
+    assert trainer.genre_weights([*drone, *hiss[:4]], genres) == pytest.approx([16 / 24, 2])
+    assert trainer.genre_weights([*drone, hiss[0]], genres)[1] == trainer.MAX_WEIGHT
