@@ -99,7 +99,7 @@ class TrainingRecipe(Recipe):
         return self
 
 
-DEFAULT_EPOCHS = 8
+DEFAULT_EPOCHS = 16
 RATES = {"adamw": 2e-3, "adam": 1e-3, "sgd": 5e-2}
 """The usual learning rate of each optimiser."""
 OPTIMIZERS = {

@@ -32,7 +32,7 @@ from core.settings import Settings
 
 NAME = "genrescope-starter"
 GENRES = ("classical", "electronic", "pop", "rock")
-RECIPE, SPECTROGRAM = TrainingRecipe(), SpectrogramRecipe()
+RECIPE, SPECTROGRAM = TrainingRecipe(epochs=8), SpectrogramRecipe()
 TOLD = {
     "title": "Genrescope starter",
     "description": "A first model, so that a first song gets an answer: classical, electronic, pop and rock.",

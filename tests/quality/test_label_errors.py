@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.bench_label_errors import experiment, measure, outcome, stand_in, swapped_labels, table
+from benchmarks.label_errors import experiment, measure, outcome, stand_in, swapped_labels, table
 from core.database import Database
 from core.jobs import kinds, worker
 from core.settings import Settings

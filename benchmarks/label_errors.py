@@ -1,6 +1,6 @@
 """Are wrong labels found? A fifth of one genre pair's labels are swapped on purpose; how many come first in the queue.
 
-`python -m benchmarks.bench_label_errors` asks the default network, trained for a few minutes (8 minutes in all on two
+`python -m benchmarks.label_errors` asks the default network, trained for a few minutes (8 minutes in all on two
 cores). With `--stand-in` a support vector machine on the songs' mean bands is asked instead: a minute, and worse. With
 `--workspace DIR` songs and spectrograms are taken from a workspace that has them, which is not written to.
 """
