@@ -13,13 +13,20 @@ from safetensors.torch import load_file
 
 from core.errors import ModelError
 from core.files import sha256_of
-from core.learning import export, model
+from core.learning import export, model, texture
 from core.learning.graph import open_graph
 from core.learning.model import CARD, GRAPH, WEIGHTS
 from core.learning.networks import NETWORKS, GenreNetwork, as_logits, decibels
 from tests.models import GENRES, RECIPE, TRAINING, change_card, make_old, network, publish, put
 
 N_MELS = 32
+
+
+@pytest.fixture(autouse=True)
+def _taught_in_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How well the layers of texture are taught changes nothing of how they are exported."""
+    monkeypatch.setattr(texture, "TEACHING_STEPS", 20)
+    monkeypatch.setattr(texture, "LESSONS", 500)
 
 
 def trained(name: str, crop_frames: int) -> GenreNetwork:
