@@ -46,6 +46,7 @@ class CropStatistics(nn.Module):
     bands: Tensor
     pairs: Tensor
     grouped: Tensor
+    later: Tensor
 
     def __init__(self, *, n_mels: int, crop_frames: int, frame_s: float = SpectrogramRecipe().frame_s) -> None:
         super().__init__()
@@ -71,7 +72,9 @@ class CropStatistics(nn.Module):
         bands = torch.stack([mask / mask.sum() for mask in inside if mask.any()], dim=1).float()
         self.register_buffer("bands", bands, persistent=False)
         slowest = min(round(60 / TEMPI_BPM[0] / frame_s), crop_frames // 2)
-        self.lags = range(round(60 / TEMPI_BPM[1] / frame_s), slowest + 1)
+        self.lags = lags = range(round(60 / TEMPI_BPM[1] / frame_s), slowest + 1)
+        onset = torch.arange(crop_frames - 1)
+        self.register_buffer("later", onset[:, None] + torch.tensor(lags), persistent=False)
 
     def forward(self, S: Tensor) -> Tensor:
         """S (batch, crop_frames, n_mels) dB -> (batch, n_statistics)."""
@@ -114,7 +117,8 @@ class CropStatistics(nn.Module):
         for strength in (onsets.mean(dim=2), onsets[:, :, : self.n_mels // 8].mean(dim=2)):
             z = strength - strength.mean(dim=1, keepdim=True)
             power = z.square().mean(dim=1, keepdim=True) + SMALL
-            repeats = torch.stack([(z[:, lag:] * z[:, :-lag]).sum(dim=1) for lag in self.lags], dim=1)
+            later = functional.pad(z, (0, self.lags[-1]))[:, self.later]
+            repeats = (z[:, :, None] * later).sum(dim=1)
             repeats = repeats / (S.shape[1] * power)
             told += [strength.mean(dim=1, keepdim=True), power.sqrt(), repeats, repeats.amax(dim=1, keepdim=True)]
         changes = (
