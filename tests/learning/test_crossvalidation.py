@@ -26,7 +26,7 @@ from core.settings import Settings
 from tests.sounds import write_library
 
 SPECTROGRAM = SpectrogramRecipe()
-QUICK: dict[str, Any] = {"crop_frames": 32, "crops_per_song": 2, "batch_size": 16}
+QUICK: dict[str, Any] = {"network": "small_resnet", "crop_frames": 32, "crops_per_song": 2, "batch_size": 16}
 RECIPE = TrainingRecipe(steps=3, **QUICK)
 
 
@@ -189,7 +189,7 @@ def test_shuffled_labels_give_chance_and_true_ones_do_not(many: Path) -> None:
     settings = Settings(home=many)
     database = Database(settings.database)
     library, evaluations = Library(database), Evaluations(database)
-    recipe = TrainingRecipe(steps=8, crop_frames=32, crops_per_song=2, batch_size=32, learning_rate=3e-3)
+    recipe = TrainingRecipe(steps=8, learning_rate=3e-3, **QUICK | {"batch_size": 32})
 
     def accuracy() -> tuple[float, tuple[float, float]]:
         report = crossvalidate(library, evaluations, settings, "a", recipe, Request(folds=2))
