@@ -235,7 +235,9 @@ def test_training_survives(songs_folder: Path, tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "workspace", processes=1)
     database, queue = imported(settings, songs_folder)
     run_here(settings, database, kinds.submit_preprocess(queue))
-    recipe = TrainingRecipe(epochs=EPOCHS, crop_frames=32, crops_per_song=2, batch_size=16, patience=EPOCHS, seed=3)
+    recipe = TrainingRecipe(
+        network="small_resnet", epochs=EPOCHS, crop_frames=32, crops_per_song=2, batch_size=16, patience=EPOCHS, seed=3
+    )
     runs = Runs(database)
 
     def epochs(name: str) -> list[Epoch]:
