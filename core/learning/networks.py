@@ -24,6 +24,10 @@ TEXTURE_SHARE = 0.7
 nor were those that we report on."""
 
 
+NEVER = 1e-12
+"""The least probability: a logit stays finite however sure both voices are."""
+
+
 @dataclass(frozen=True)
 class Kind:
     """A network that can be trained: what it is made of, and a sentence on it for people.
@@ -105,10 +109,18 @@ class GenreNetwork(nn.Module):
         features = self.body.features(self.standardise(S))
         logits = self.body.classify(features)
         if self.texture is not None and self.texture.is_fitted:
-            own = (logits / self.own_temperature).softmax(dim=1)
-            texture = (self.texture(S) / self.texture_temperature).softmax(dim=1)
-            logits = torch.lerp(own, texture, TEXTURE_SHARE).log()
+            logits = self.together(logits, self.texture(S))
         return logits / self.temperature, features
+
+    def own_logits(self, codes: Tensor) -> Tensor:
+        """What the body says, without the texture machine and uncalibrated: as `forward`."""
+        logits: Tensor = self.body.classify(self.body.features(self.standardise(decibels(codes))))
+        return logits
+
+    def together(self, own: Tensor, texture: Tensor) -> Tensor:
+        """Logits (batch, n_genres) of the vote of both voices, from the logits of each."""
+        shares = (own / self.own_temperature).softmax(dim=1), (texture / self.texture_temperature).softmax(dim=1)
+        return torch.lerp(*shares, TEXTURE_SHARE).clamp_min(NEVER).log()
 
 
 def decibels(codes: Tensor) -> Tensor:

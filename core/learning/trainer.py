@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from core.audio.crops import BATCH, cut
+from core.audio.crops import BATCH, crop_starts, cut, padded
 from core.audio.spectrogram import mel_frequencies
 from core.audio.store import SpectrogramStore
 from core.errors import ModelError, TrainingRefused
@@ -235,11 +235,11 @@ class Trainer:
         """The network of the best epoch, its heads that are not learned by steps fitted, its probabilities calibrated."""
         network = self.best_network().eval()
         if hasattr(network.body, "fit_head"):
-            crops, targets = self._whole_crops(self.plan.split.train, HEAD_CROPS, check)
+            crops, targets = self._whole_crops(HEAD_CROPS, check)
             features = _by_batch(lambda codes: network.answer(codes)[1], crops)
             network.body.fit_head(features, targets, seed=self.recipe.seed)
         if network.texture is not None:
-            crops, targets = self._whole_crops(self.plan.split.train, TEXTURE_CROPS, check)
+            crops, targets = self._whole_crops(TEXTURE_CROPS, check)
             statistics = network.texture.statistics
             told = _by_batch(lambda codes: statistics(decibels(codes)), crops)
             network.texture.fit(told, targets, seed=self.recipe.seed)
@@ -248,38 +248,46 @@ class Trainer:
 
     def _calibrate(self, network: GenreNetwork, check: Callable[[], None]) -> None:
         """Fit the temperatures on the validation songs: of each voice, where there are two, then of their mean."""
-        crops, truth = [], []
+        voices: list[Callable[[Tensor], Tensor]] = [network.own_logits]
+        if (texture := network.texture) is not None:
+            voices.append(lambda codes: texture(decibels(codes)))
+        told: list[list[FloatArray]] = [[] for _ in voices]  # of each voice, of each song (n_crops, n_genres)
+        truth = []
         for song in self.plan.split.validation:
             check()
-            frames, stride = self.recipe.crop_frames, self.recipe.crop_frames // 2
-            crops.append(cut(self.store.read(song.sha256), crop_frames=frames, stride=stride))
+            frames = self.recipe.crop_frames
+            crops = cut(self.store.read(song.sha256), crop_frames=frames, stride=frames // 2)
+            for voice, answers in zip(voices, told, strict=True):
+                answers.append(_by_batch(voice, crops))
             truth.append(song.label.vector(self.plan.genres))
+        fitted = [fit_temperature(answers, np.stack(truth)) for answers in told]
+        if len(voices) == 1:
+            network.temperature.fill_(fitted[0])
+            return
+        network.own_temperature.fill_(fitted[0])
+        network.texture_temperature.fill_(fitted[1])
+        together = [
+            network.together(torch.from_numpy(a), torch.from_numpy(b)).numpy() for a, b in zip(*told, strict=True)
+        ]
+        network.temperature.fill_(fit_temperature(together, np.stack(truth)))
 
-        def fitted(logits: Callable[[Tensor], Tensor]) -> float:
-            return fit_temperature([_by_batch(logits, song) for song in crops], np.stack(truth))
+    def _whole_crops(self, at_most: int, check: Callable[[], None]) -> tuple[CodeArray, FloatArray]:
+        """(crops (n, crop_frames, n_mels), their songs' labels (n, n_genres)) of training songs, as many of every song.
 
-        if (texture := network.texture) is not None:
-            body = network.body
-            own = fitted(lambda codes: body.classify(body.features(network.standardise(decibels(codes)))))
-            network.own_temperature.fill_(own)
-            network.texture_temperature.fill_(fitted(lambda codes: texture(decibels(codes))))
-        network.temperature.fill_(fitted(network))
-
-    def _whole_crops(
-        self, songs: Sequence[Song], at_most: int, check: Callable[[], None]
-    ) -> tuple[CodeArray, FloatArray]:
-        """(crops (n, crop_frames, n_mels), their songs' labels (n, n_genres)): as many of every song, evenly spread."""
+        Evenly spread over a song; where there are more songs than `at_most` crops, one each of some of them, by the seed.
+        """
+        songs, frames = self.plan.split.train, self.recipe.crop_frames
+        chance = np.random.default_rng(self.recipe.seed)
+        chosen = np.sort(chance.permutation(len(songs))[:at_most])
         each = max(1, min(CROPS_OF_A_SONG, at_most // len(songs)))
         crops, targets = [], []
-        for song in songs:
+        for song in (songs[i] for i in chosen):
             check()
-            found = cut(
-                self.store.read(song.sha256), crop_frames=self.recipe.crop_frames, stride=self.recipe.crop_frames // 2
-            )
-            taken = found[np.linspace(0, len(found) - 1, min(each, len(found))).astype(int)]
-            crops.append(taken)
-            targets += [song.label.vector(self.plan.genres)] * len(taken)
-        return np.concatenate(crops), np.stack(targets)
+            starts = crop_starts(song.n_frames, frames, stride=frames // 2)
+            for start in starts[np.linspace(0, len(starts) - 1, min(each, len(starts))).astype(int)]:
+                crops.append(padded(self.store.read_crop(song.sha256, int(start), frames), frames))
+                targets.append(song.label.vector(self.plan.genres))
+        return np.stack(crops), np.stack(targets)
 
     def _step(self, epoch: int, step: int, codes: Tensor, targets: Tensor) -> float:
         """One optimiser step; returns its loss."""

@@ -92,3 +92,9 @@ def test_statistics_are_part_of_what_is_saved() -> None:
     saved = made("small_resnet", 2).state_dict()
     assert torch.equal(saved["band_mean"], torch.full((N_MELS,), -20.0))
     assert torch.equal(saved["band_std"], torch.full((N_MELS,), 10.0))
+
+
+def test_logits_stay_finite_however_sure_both_voices_are() -> None:
+    network = made("genrescope", 3)
+    sure = torch.tensor([[1e4, -1e4, -1e4]])
+    assert network.together(sure, sure).isfinite().all()

@@ -523,3 +523,15 @@ def test_a_rare_genre_counts_more_and_not_without_end(prepared: Path, tmp_path: 
     assert trainer.genre_weights(songs, genres) == pytest.approx([1, 1])
     assert trainer.genre_weights([*drone, *hiss[:4]], genres) == pytest.approx([16 / 24, 2])
     assert trainer.genre_weights([*drone, hiss[0]], genres)[1] == trainer.MAX_WEIGHT
+
+
+def test_machines_learn_from_a_share_of_the_songs_where_they_are_many(workspace: Workspace, tmp_path: Path) -> None:
+    """Their cost grows with the square of the crops: a large library gives no more of them than a small one."""
+    made = workspace.trainer(tmp_path)
+    songs = len(made.plan.split.train)
+    crops, targets = made._whole_crops(3, lambda: None)
+    assert crops.shape == (3, 32, 128) and targets.shape == (3, 2)
+    again, _ = made._whole_crops(3, lambda: None)
+    assert np.array_equal(crops, again)
+    all_of_them, _ = made._whole_crops(2 * songs, lambda: None)
+    assert len(all_of_them) == 2 * songs
