@@ -10,6 +10,7 @@ ui.header("Genrescope", "Teach a machine *your* genres, then drop in any song an
 
 counts = state.library().counts(state.RECIPE.fingerprint)
 models = [entry for entry in list_models(state.settings()) if entry.card]
+own = [entry for entry in models if entry.own]
 training = next((run for run in state.runs().list() if run.state != "finished"), None)
 
 steps = {
@@ -29,13 +30,13 @@ steps = {
     ),
     "train": (
         "3 · Training",
-        f"{len(models)} model{'s' * (len(models) != 1)}" if models else "no model yet",
+        ui.counted(len(own), "model") if own else "no model of your own yet",
         "A network learns your genres from the pictures, and is tested on artists it has never heard.",
-        bool(models),
+        bool(own),
     ),
     "predict": (
         "4 · Predict",
-        "ready" if models else "needs a model",
+        "ready" if own else "ready, with the model that comes along" if models else "needs a model",
         "Drop in any song: its genres, and where in the song each one sounds.",
         False,
     ),
@@ -65,6 +66,8 @@ with st.container(horizontal=True):
         st.switch_page(pages()[to_do])
     if instead and st.button(f"Or begin here: {labels[instead]}", icon=":material/queue_music:"):
         st.switch_page(pages()[instead])
+    if models and to_do != "predict" and st.button("Just try it: drop in a song", icon=":material/graphic_eq:"):
+        st.switch_page(pages()["predict"])
 
 for job in state.queue().unfinished():
     ui.job_panel(job)

@@ -29,6 +29,7 @@ from core.library.store import Library
 from core.music import Candidate, ListedTrack, Playlist
 from core.recipes import SpectrogramRecipe
 from core.settings import Settings
+from tests import models
 from tests.library.found import spectrogram
 from tests.lists import listed, playlist
 
@@ -779,3 +780,14 @@ def test_a_wish_that_nobody_fetches_can_be_fetched_at_once(database: Database, q
         reviews.reject(track_id, [f"https://a.b/{track_id}{place}" for place in range(3)])
     click(show("collect", **{"collect-view": "review"}), "Fetch now")
     assert [job.parameters for job in queue.unfinished()] == [{"track_ids": [5]}]
+
+
+def test_home_lets_a_newcomer_try_the_model_that_comes_along(
+    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Just try it: drop in a song" not in labels(show("home"))
+    models.publish(tmp_path / "project" / "models" / "genrescope-first")
+    monkeypatch.setattr("core.settings.PROJECT", tmp_path / "project")
+    shown = show("home")
+    assert {"Just try it: drop in a song", "Next: Import songs"} <= set(labels(shown))
+    assert any("no model of your own yet" in one.value for one in shown.markdown)
