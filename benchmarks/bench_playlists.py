@@ -32,7 +32,9 @@ VIEWS = {
     "collect": ["progress", "review", "problems", "collected"],
     "library": None,
     "explore": ["One song", "The whole library"],
+    "label": None,
     "train": None,
+    "evaluate": None,
     "predict": None,
 }
 
