@@ -266,6 +266,8 @@ def test_real_playlists_are_dropped_mapped_and_dropped_again(
     settle(page)
     page.get_by_text("Keep and share what stands for what").click()
     page.locator("input[type=file]").last.set_input_files(mapping)
+    expect(page.get_by_role("button", name="Make these")).to_be_visible()
+    settle(page)  # a click on a page that is being drawn anew is lost
     page.get_by_role("button", name="Make these").click()
     expect(page.get_by_text("changes made")).to_be_visible()
 
