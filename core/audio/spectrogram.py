@@ -88,8 +88,8 @@ def dequantise(codes: CodeArray) -> FloatArray:
     return codes.astype(np.float32) * np.float32(DB_STEP) + np.float32(DB_FLOOR)
 
 
-def mel_frequencies(recipe: SpectrogramRecipe) -> FloatArray:
-    """Frequency at which each mel band peaks, Hz, (n_mels,) float32."""
-    bins = mel_filters(recipe).argmax(axis=1)
+def mel_frequencies(recipe: SpectrogramRecipe, *, filters: FloatArray | None = None) -> FloatArray:
+    """Frequency at which each mel band peaks, Hz, (n_mels,) float32. `filters` as in `log_mel`."""
+    bins = (mel_filters(recipe) if filters is None else filters).argmax(axis=1)
     frequencies: FloatArray = (bins * recipe.sample_rate / recipe.n_fft).astype(np.float32)
     return frequencies

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
@@ -30,6 +31,8 @@ MAX_BYTES = {CARD: 50_000_000, WEIGHTS: 1_000_000_000, GRAPH: 1_000_000_000}
 """The files of a model, and how large each may be."""
 FILTERS = "mel_filters"
 """The mel filter bank lies with the weights, so that a prediction needs no librosa."""
+USUAL = "band_mean"
+"""What the network subtracts, among its weights: the mean of each band over the songs that it learned from."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,59}(?<![ .])")
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
@@ -109,13 +112,15 @@ class Card(BaseModel):
 class Model:
     """A loaded model.
 
-    `filters` is its mel filter bank, (n_mels, 1 + n_fft // 2). `answer` is its network: codes (batch, crop_frames, n_mels)
+    `filters` is its mel filter bank, (n_mels, 1 + n_fft // 2); `usual` (n_mels,) dB is the mean of each band over the songs
+    that it learned from. `answer` is its network: codes (batch, crop_frames, n_mels)
     uint8 -> logits (batch, n_genres), divided by the temperature, and features (batch, n_features).
     """
 
     name: str
     card: Card
     filters: FloatArray
+    usual: FloatArray
     answer: Answer
 
     @property
@@ -218,7 +223,8 @@ def load(folder: Path) -> Model:
     graph = checked(folder, GRAPH, card.onnx_sha256)
     recipe = card.spectrogram
     try:
-        filters = load_tensors(weights)[FILTERS]
+        tensors = load_tensors(weights)
+        filters, usual = tensors[FILTERS], tensors[USUAL]
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise ModelError(f"The weights of the model {folder.name!r} cannot be read: {reason}") from error
@@ -228,11 +234,13 @@ def load(folder: Path) -> Model:
             f"The model {folder.name!r} has mel filters of {filters.shape}, {filters.dtype}; its card wants {expected}, "
             "float32."
         )
+    if usual.shape != (recipe.n_mels,) or usual.dtype != "float32" or not np.isfinite(usual).all():
+        raise ModelError(f"The model {folder.name!r} has no mean of each of its {recipe.n_mels} bands.")
     try:
         answer = open_graph(graph, crop_frames=card.crop_frames, n_mels=recipe.n_mels, n_genres=len(card.genres))
     except ModelError as error:
         raise ModelError(f"The network of the model {folder.name!r} cannot be used. {error}") from error
-    return Model(folder.name, card, filters, answer)
+    return Model(folder.name, card, filters, usual, answer)
 
 
 def checked(folder: Path, name: str, sha256: str) -> bytes:
