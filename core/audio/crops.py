@@ -14,6 +14,9 @@ from core.music import CodeArray, FloatArray
 Logits = Callable[[CodeArray], FloatArray]
 """A network: codes (batch, crop_frames, n_mels) uint8 -> logits (batch, n_genres) float32."""
 
+Answer = Callable[[CodeArray], tuple[FloatArray, FloatArray]]
+"""A published network: codes (batch, crop_frames, n_mels) uint8 -> logits (batch, n_genres), features (batch, n_features)."""
+
 BATCH = 64
 """Crops given to a network at once."""
 
@@ -83,3 +86,9 @@ def softmax(logits: FloatArray) -> FloatArray:
     """Probabilities over the last axis."""
     exponent = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(exponent / exponent.sum(axis=-1, keepdims=True), np.float32)
+
+
+def smoothed(rows: FloatArray) -> FloatArray:
+    """What is told of crops one after another, (n_crops, n), each the mean of it and its neighbours: one crop says little."""
+    padded = np.pad(rows, ((1, 1), (0, 0)), mode="edge")
+    return np.asarray((padded[:-2] + padded[1:-1] + padded[2:]) / 3, np.float32)

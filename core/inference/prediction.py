@@ -1,6 +1,6 @@
 """Prediction: a sound file in, its genre spectrum and its course over time out. In bounded memory at any length."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -8,15 +8,27 @@ import numpy as np
 import numpy.typing as npt
 
 from core.audio import waveform
-from core.audio.crops import Logits, predict_song
+from core.audio.crops import Answer, predict_song, smoothed
+from core.inference.unknown import Stretch, Verdict, claim, refusal, stretches
 from core.library.labels import topmost
 from core.library.preprocessing import codes_of
-from core.music import FloatArray
+from core.music import CodeArray, FloatArray
 from core.recipes import SpectrogramRecipe
 
 UNSURE_BELOW = 0.5
 """With no genre at half or more, the model does not know."""
 NO_GENRE = "No genre reaches half: the model does not know, or the song is a blend."
+
+
+class Space(Protocol):
+    """What a prediction needs of a model's feature space: arguments are features (n_crops, n_features)."""
+
+    @property
+    def song_limits(self) -> FloatArray: ...  # noqa: D102
+    @property
+    def crop_limits(self) -> FloatArray: ...  # noqa: D102
+    def embed(self, features: FloatArray) -> FloatArray: ...  # noqa: D102
+    def measures(self, features: FloatArray) -> FloatArray: ...  # noqa: D102
 
 
 class GenreModel(Protocol):
@@ -31,7 +43,9 @@ class GenreModel(Protocol):
     @property
     def filters(self) -> FloatArray: ...  # noqa: D102
     @property
-    def logits(self) -> Logits: ...  # noqa: D102
+    def answer(self) -> Answer: ...  # noqa: D102
+    @property
+    def space(self) -> Space | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -40,6 +54,8 @@ class Prediction:
 
     `spectrum` (n_genres,) sums to 1, in the order of `genres`; `taggram` (n_crops, n_genres) likewise by row;
     `crop_starts_s` (n_crops,) and `crop_s` say which seconds a row speaks of; `doubts` are sentences, none if sure.
+    `verdict` is what is claimed of the song, `crop_verdicts` what of each crop; `embeddings` (n_crops, n_dimensions) is where it
+    lies in the model's `space`, if that has one.
     """
 
     genres: tuple[str, ...]
@@ -49,6 +65,9 @@ class Prediction:
     crop_starts_s: npt.NDArray[np.float64]
     crop_s: float
     doubts: tuple[str, ...]
+    verdict: Verdict
+    crop_verdicts: tuple[Verdict, ...]
+    embeddings: FloatArray | None
 
     @property
     def top(self) -> str:
@@ -58,7 +77,22 @@ class Prediction:
     @property
     def unsure(self) -> bool:
         """Whether there is a reason to doubt the answer."""
-        return bool(self.doubts)
+        return bool(self.doubts) or self.verdict.refused
+
+    @property
+    def stretches(self) -> list[Stretch]:
+        """What is claimed of which part of the song, from its beginning to its end."""
+        return stretches(self.crop_verdicts, self.crop_starts_s, self.crop_s, self.duration_s)
+
+    def embedding(self, start_s: float = 0.0, end_s: float = float("inf")) -> FloatArray | None:
+        """Where the song, or the stretch of it between two seconds, lies: (n_dimensions,); None if the model has no space."""
+        if self.embeddings is None:
+            return None
+        middles = self.crop_starts_s + self.crop_s / 2
+        inside = (middles >= start_s) & (middles <= end_s)
+        if not inside.any():
+            inside = np.abs(middles - (start_s + min(end_s, self.duration_s)) / 2).argmin() == np.arange(len(middles))
+        return np.asarray(self.embeddings[inside].mean(axis=0), np.float32)
 
 
 def predict(
@@ -71,9 +105,17 @@ def predict(
 ) -> Prediction:
     """What `model` says of a sound file. Raises `AudioError` if the file cannot be used."""
     codes, report = codes_of(source, model.recipe, filters=model.filters, max_s=max_s, max_bytes=max_bytes)
+    heard: list[FloatArray] = []
+
+    def logits(crops: CodeArray) -> FloatArray:
+        told, features = model.answer(crops)
+        heard.append(features)
+        return told
+
     answer = predict_song(
-        codes, model.logits, crop_frames=model.crop_frames, stride=model.crop_frames // 2, on_progress=on_progress
+        codes, logits, crop_frames=model.crop_frames, stride=model.crop_frames // 2, on_progress=on_progress
     )
+    features = np.concatenate(heard)
     crop_s = model.crop_frames * model.recipe.frame_s
     doubts = []
     if report.duration_s < crop_s:
@@ -84,6 +126,13 @@ def predict(
         doubts.append(NO_GENRE)
     if report.reason:
         doubts.append(report.reason)
+    space = model.space
+    verdict: Verdict | None = None
+    crop_verdicts: list[Verdict | None] = [None] * len(features)
+    if space is not None:
+        measures = space.measures(features)
+        verdict = refusal(measures.mean(axis=0), space.song_limits)
+        crop_verdicts = [refusal(row, space.crop_limits) for row in smoothed(measures)]
     return Prediction(
         model.genres,
         report.duration_s,
@@ -92,7 +141,16 @@ def predict(
         np.asarray(answer.starts * model.recipe.frame_s, np.float64),
         crop_s,
         tuple(doubts),
+        verdict or claim(answer.spectrum, model.genres),
+        _claims(crop_verdicts, answer.taggram, model.genres),
+        None if space is None else space.embed(features),
     )
+
+
+def _claims(refusals: Sequence[Verdict | None], taggram: FloatArray, genres: tuple[str, ...]) -> tuple[Verdict, ...]:
+    """What is claimed of each crop; its neighbours have a say, as one crop says little."""
+    rows = smoothed(taggram)
+    return tuple(refused or claim(row, genres) for refused, row in zip(refusals, rows, strict=True))
 
 
 def coarse(answer: Prediction, parents: Mapping[str, str]) -> Prediction:
@@ -105,4 +163,14 @@ def coarse(answer: Prediction, parents: Mapping[str, str]) -> Prediction:
     gathered = np.array([[top == genre for genre in genres] for top in above], np.float32)  # (n_genres, n_topmost)
     spectrum = answer.spectrum @ gathered
     doubts = tuple(doubt for doubt in answer.doubts if doubt != NO_GENRE or spectrum.max() < UNSURE_BELOW)
-    return replace(answer, genres=genres, spectrum=spectrum, taggram=answer.taggram @ gathered, doubts=doubts)
+    taggram = answer.taggram @ gathered
+    refusals = [one if one.refused else None for one in answer.crop_verdicts]
+    return replace(
+        answer,
+        genres=genres,
+        spectrum=spectrum,
+        taggram=taggram,
+        doubts=doubts,
+        verdict=answer.verdict if answer.verdict.refused else claim(spectrum, genres),
+        crop_verdicts=_claims(refusals, taggram, genres),
+    )

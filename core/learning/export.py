@@ -30,6 +30,7 @@ from core.learning import model
 from core.learning.graph import INPUT, OUTPUTS, check_contents
 from core.learning.model import CARD, FILTERS, GRAPH, WEIGHTS, Card
 from core.learning.networks import NETWORKS, GenreNetwork
+from core.learning.space import PREFIX, FeatureSpace
 from core.music import FloatArray
 from core.recipes import SpectrogramRecipe, TrainingRecipe
 
@@ -95,17 +96,21 @@ def publish(
     metrics: dict[str, Any] | None,
     run: str,
     graph: bytes | None = None,
+    space: FeatureSpace | None = None,
     told: Mapping[str, str] | None = None,
 ) -> None:
     """Write a model folder, whole; `ModelError` if the name is taken.
 
-    `graph` as from `as_onnx`, where it was made before; `told` are texts for people, by their name on the card.
+    `graph` as from `as_onnx`, where it was made before; `space` of its features, if it is to know what it does not know;
+    `told` are texts for people, by their name on the card.
     """
     model.check_name(folder.name)
     try:
         with whole_folder(folder) as partial:
             tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-            save_file({**tensors, FILTERS: torch.from_numpy(np.array(filters))}, partial / WEIGHTS)
+            arrays = {FILTERS: np.array(filters), **(space.as_arrays() if space else {})}
+            tensors |= {name: torch.from_numpy(array) for name, array in arrays.items()}
+            save_file(tensors, partial / WEIGHTS)
             (partial / GRAPH).write_bytes(graph or as_onnx(network, crop_frames=training.crop_frames))
             card = Card(
                 **(told or {}),
@@ -168,6 +173,7 @@ def _network_of(folder: Path, card: Card) -> GenreNetwork:
     try:
         tensors = load_tensors(model.checked(folder, WEIGHTS, card.weights_sha256))
         del tensors[FILTERS]
+        tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(PREFIX)}
         network.load_state_dict({"temperature": torch.ones(()), **tensors})  # older weights have no temperature
     except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
         reason = str(error).splitlines()[0]

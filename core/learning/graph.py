@@ -9,11 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from core.audio.crops import Answer
 from core.errors import ModelError
 from core.music import CodeArray, FloatArray
-
-Answer = Callable[[CodeArray], tuple[FloatArray, FloatArray]]
-"""Codes (batch, crop_frames, n_mels) uint8 -> logits (batch, n_genres), features (batch, n_features), float32."""
 
 INPUT, OUTPUTS = "codes", ("logits", "features")
 DOMAINS = ("", "ai.onnx")

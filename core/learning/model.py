@@ -19,9 +19,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 
+from core.audio.crops import Answer
 from core.database import now
 from core.errors import ModelError
-from core.learning.graph import Answer, open_graph
+from core.learning.graph import open_graph
+from core.learning.space import FeatureSpace
 from core.music import CodeArray, FloatArray
 from core.recipes import SpectrogramRecipe
 from core.settings import Settings
@@ -114,7 +116,8 @@ class Model:
 
     `filters` is its mel filter bank, (n_mels, 1 + n_fft // 2); `usual` (n_mels,) dB is the mean of each band over the songs
     that it learned from. `answer` is its network: codes (batch, crop_frames, n_mels)
-    uint8 -> logits (batch, n_genres), divided by the temperature, and features (batch, n_features).
+    uint8 -> logits (batch, n_genres), divided by the temperature, and features (batch, n_features). `space` tells what it
+    does not know; models of before had none.
     """
 
     name: str
@@ -122,6 +125,7 @@ class Model:
     filters: FloatArray
     usual: FloatArray
     answer: Answer
+    space: FeatureSpace | None = None
 
     @property
     def genres(self) -> tuple[str, ...]:
@@ -238,9 +242,14 @@ def load(folder: Path) -> Model:
         raise ModelError(f"The model {folder.name!r} has no mean of each of its {recipe.n_mels} bands.")
     try:
         answer = open_graph(graph, crop_frames=card.crop_frames, n_mels=recipe.n_mels, n_genres=len(card.genres))
+        space = FeatureSpace.from_arrays(tensors, n_genres=len(card.genres))
+        if space is not None:
+            n_features = answer(np.zeros((1, card.crop_frames, recipe.n_mels), np.uint8))[1].shape[1]
+            if len(space.mean) != n_features:
+                raise ModelError(f"Its space is of {len(space.mean)} features, the network has {n_features}.")
     except ModelError as error:
         raise ModelError(f"The network of the model {folder.name!r} cannot be used. {error}") from error
-    return Model(folder.name, card, filters, usual, answer)
+    return Model(folder.name, card, filters, usual, answer, space)
 
 
 def checked(folder: Path, name: str, sha256: str) -> bytes:

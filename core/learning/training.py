@@ -14,6 +14,7 @@ from core.learning.evaluation import evaluate_songs
 from core.learning.graph import open_graph
 from core.learning.networks import GenreNetwork
 from core.learning.plan import Plan, Request, make_plan
+from core.learning.space_fitting import fit_space
 from core.learning.trainer import Trainer
 from core.library.likenesses import alike
 from core.library.runs import Epoch, Run, Runs
@@ -79,7 +80,7 @@ def train(
         plan = trainer.limit(check)
         runs.plan(run, plan.as_json())
     network = fit(trainer, check=check, on_progress=on_progress, on_epoch=lambda epoch: runs.add_epoch(run, epoch))
-    on_progress(plan.steps, plan.steps, "Testing on songs by other artists.", None)
+    on_progress(plan.steps, plan.steps, "Testing on songs by other artists, and learning what it does not know.", None)
     result = _publish(trainer, network, run, settings, check)
     runs.end(run, "finished", result=result)
     shutil.rmtree(trainer.folder, ignore_errors=True)
@@ -154,6 +155,15 @@ def _publish(
             metrics=test,
             run=ours,
             graph=graph,
+            space=fit_space(
+                answer,
+                plan.split,
+                plan.genres,
+                trainer.store,
+                plan.spectrogram,
+                crop_frames=recipe.crop_frames,
+                check=check,
+            ),
         )
     progress = trainer.progress
     return {

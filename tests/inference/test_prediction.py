@@ -30,11 +30,27 @@ class ByPitch:
     crop_frames: int = 64
     largest_batch: int = 0
     filters: FloatArray = field(default_factory=lambda: mel_filters(RECIPE))
+    space: "Bands | None" = None
 
-    def logits(self, codes: CodeArray) -> FloatArray:
+    def answer(self, codes: CodeArray) -> tuple[FloatArray, FloatArray]:
         self.largest_batch = max(self.largest_batch, len(codes))
         low, high = (codes[:, :, part].mean(axis=(1, 2)) for part in (slice(N_LOW), slice(N_LOW, None)))
-        return self.sureness * np.stack([low, high, np.minimum(low, high)], axis=1).astype(np.float32)
+        features = np.stack([low, high, np.minimum(low, high)], axis=1).astype(np.float32)
+        return self.sureness * features, features
+
+
+@dataclass
+class Bands:
+    """A space: a sound is far away if its low bands are loud, and no music if its high bands are."""
+
+    song_limits: FloatArray
+    crop_limits: FloatArray
+
+    def embed(self, features: FloatArray) -> FloatArray:
+        return features[:, :2]
+
+    def measures(self, features: FloatArray) -> FloatArray:
+        return features[:, :2]
 
 
 @pytest.fixture
@@ -151,3 +167,51 @@ def test_a_spectrum_can_be_shown_coarse(tmp_path: Path, rng: np.random.Generator
     same = coarse(fine, {})
     assert same.genres == fine.genres and same.doubts == fine.doubts
     np.testing.assert_array_equal(same.spectrum, fine.spectrum)
+
+
+NEVER = np.array([1e9, 1e9], np.float32)
+
+
+def test_what_is_known_is_claimed_and_a_model_without_a_space_refuses_nothing(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    song = write_sound(tmp_path / "a.wav", np.concatenate([drone(rng, 10.0), hiss(rng, 10.0)]))
+    answer = predict(song, ByPitch())
+    assert answer.verdict.kind == "mixed" and set(answer.verdict.genres) == {"drone", "hiss"}
+    assert answer.embeddings is None and answer.embedding() is None
+    first, *_, last = answer.stretches
+    assert (first.verdict.genres, last.verdict.genres) == (("drone",), ("hiss",))
+    assert first.end_s == pytest.approx(10, abs=1.5) and last.end_s == answer.duration_s
+
+
+def test_a_song_and_a_stretch_of_it_are_refused_by_their_own_limits(tmp_path: Path, rng: np.random.Generator) -> None:
+    song = write_sound(tmp_path / "a.wav", np.concatenate([drone(rng, 10.0), hiss(rng, 10.0)]))
+    plain = predict(song, ByPitch(space=Bands(NEVER, NEVER)))
+    assert not plain.unsure and plain.embeddings is not None and plain.embeddings.shape == (len(plain.taggram), 2)
+    loud = np.median(plain.embeddings[:, 1])
+    answer = predict(song, ByPitch(space=Bands(NEVER, np.array([1e9, loud], np.float32))))
+    assert answer.verdict == plain.verdict
+    assert [one.verdict.kind for one in answer.stretches if one.verdict.refused] == ["not music"]
+    assert answer.stretches[-1].verdict.kind == "not music" and answer.stretches[-1].start_s > 8
+    answer = predict(song, ByPitch(space=Bands(np.array([0, 1e9], np.float32), NEVER)))
+    assert answer.verdict.kind == "none of these" and answer.unsure
+
+
+def test_a_stretch_has_an_embedding_of_its_own(tmp_path: Path, rng: np.random.Generator) -> None:
+    song = write_sound(tmp_path / "a.wav", np.concatenate([drone(rng, 10.0), hiss(rng, 10.0)]))
+    answer = predict(song, ByPitch(space=Bands(NEVER, NEVER)))
+    assert answer.embeddings is not None
+    whole, low, high = answer.embedding(), answer.embedding(0, 9), answer.embedding(12, 20)
+    assert whole is not None and low is not None and high is not None
+    assert low[0] > whole[0] > high[0] and high[1] > whole[1] > low[1]
+    assert np.allclose(whole, answer.embeddings.mean(axis=0), atol=1e-3)
+    assert np.array_equal(answer.embedding(5, 5.01), answer.embedding(5.005, 5.005)), "a moment has that of its crop"
+
+
+def test_coarse_claims_are_made_of_coarse_genres(tmp_path: Path, rng: np.random.Generator) -> None:
+    song = write_sound(tmp_path / "a.wav", np.concatenate([drone(rng, 10.0), hiss(rng, 10.0)]))
+    coarsely = coarse(predict(song, ByPitch()), {"drone": "noise", "hiss": "noise"})
+    assert coarsely.verdict.kind == "confident" and coarsely.verdict.genres == ("noise",)
+    assert [one.verdict.genres for one in coarsely.stretches] == [("noise",)]
+    refused = coarse(predict(song, ByPitch(space=Bands(-NEVER, -NEVER))), {"drone": "noise", "hiss": "noise"})
+    assert refused.verdict.kind == "not music" and {one.verdict.kind for one in refused.stretches} == {"not music"}
