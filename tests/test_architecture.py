@@ -10,7 +10,17 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[1]
 
 FLOORS = [
-    ["core", "core.errors", "core.files", "core.settings", "core.music", "core.recipes", "core.database", "core.names"],
+    [
+        "core",
+        "core.errors",
+        "core.files",
+        "core.settings",
+        "core.music",
+        "core.recipes",
+        "core.database",
+        "core.names",
+        "core.page",
+    ],
     [
         "core.audio",
         "core.jobs",
@@ -72,6 +82,7 @@ SQL_ROOMS = {"core.jobs.queue", "core.database"} | {
         "reviews",
         "label_reviews",
         "evaluations",
+        "embeddings",
     )
 }
 SQL_WORDS = ("select", "insert", "update", "delete", "create", "drop", "alter", "pragma", "begin", "replace", "with")

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from core.cli.frame import Home, Json, answer, app, command, do_job
+from core.cli.frame import Home, Json, answer, app, command, do_job, write
 from core.cli.recipes import (
     USUAL,
     CropFrames,
@@ -21,7 +21,7 @@ from core.cli.recipes import (
 )
 from core.database import Database
 from core.errors import GenrescopeError
-from core.files import duration_in_words, whole
+from core.files import duration_in_words
 from core.jobs import kinds
 from core.library.evaluations import Evaluations
 from core.names import clean
@@ -194,15 +194,7 @@ def report(
         makers = ((html, reporting.as_html), (csv, reporting.songs_csv), (figures, reporting.figures_csv))
         for path, make in makers:
             if path is not None:
-                _write(path.expanduser(), make(found, songs))
+                write(path.expanduser(), make(found, songs))
         told = reporting.figures(found, songs)
         written = [f"written: {path}" for path, _ in makers if path is not None]
         answer(as_json, told, [*reporting.sentences(told), *report_lines(told), *written])
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        with whole(path) as partial:
-            partial.write_text(text, encoding="utf-8", newline="")
-    except OSError as error:
-        raise GenrescopeError(f"{path} cannot be written: {error.strerror}.") from error

@@ -21,6 +21,7 @@ from typer.core import TyperGroup
 
 from core.database import Database
 from core.errors import GenrescopeError
+from core.files import whole
 from core.jobs import worker as jobs
 from core.jobs.queue import Job, Queue
 from core.settings import Settings
@@ -40,6 +41,8 @@ ORDER = (
     "report",
     "labels",
     "predict",
+    "why",
+    "embed",
     "models",
     "status",
     "doctor",
@@ -121,6 +124,15 @@ def answer(as_json: bool, document: Any, lines: list[str], failed: list[dict[str
             stderr.print(f"failed: {item['path']}: {item['reason']}")
     if failed:
         raise typer.Exit(1)
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file that was asked for, whole; `GenrescopeError` if it cannot be."""
+    try:
+        with whole(path) as partial:
+            partial.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise GenrescopeError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 @contextmanager

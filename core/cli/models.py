@@ -1,13 +1,12 @@
 """Models: `train` them, and `predict` with them."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from core.cli.evaluating import report_lines
-from core.cli.frame import Home, Json, answer, app, command, do_job, progress
+from core.cli.frame import Home, Json, answer, app, command, do_job, progress, write
 from core.cli.recipes import (
     USUAL,
     CropFrames,
@@ -27,6 +26,17 @@ from core.files import duration_in_words
 from core.jobs import kinds
 from core.recipes import SpectrogramRecipe
 from core.settings import Settings
+
+Model = Annotated[str | None, typer.Option(help="Name of a model.", show_default="the newest")]
+
+NO_ANSWER: dict[str, Any] = {
+    **dict.fromkeys(("file", "duration_s", "spectrum", "top"), None),
+    "unsure": True,
+    "doubts": [],
+    **dict.fromkeys(("over_time", "verdict"), None),
+    "neighbours": [],
+    "error": None,
+}
 
 
 @app.command()
@@ -88,29 +98,147 @@ def train(
 @app.command()
 def predict(
     files: Annotated[list[Path], typer.Argument(help="Songs.")],
-    model: Annotated[str | None, typer.Option(help="Name of a model.", show_default="the newest")] = None,
+    model: Model = None,
+    neighbours: Annotated[
+        int, typer.Option(min=0, max=100, help="Songs of the library that sound alike; it must have been embedded.")
+    ] = 5,
+    other_artists: Annotated[
+        bool, typer.Option("--other-artists", help="Among them, none by the artist that the file's tags name.")
+    ] = False,
+    html: Annotated[
+        Path | None, typer.Option(help="Write the result of one song here, a page that needs nothing else.")
+    ] = None,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
-    """Say which genres songs are made of, and where in the song."""
+    """Say which genres songs are made of and where, what of it is sure, and what sounds alike."""
     with command(as_json, home) as settings:
-        from core.inference import prediction
+        from core.inference.prediction import predict as predict_file
+        from core.inference.result import as_html, verdict_document
+        from core.inference.why import why as why_of
         from core.learning import model as models
 
+        if html and len(files) != 1:
+            raise typer.BadParameter("A page tells of one song.", param_hint="--html")
         loaded = models.load(models.find(settings, model))
+        known = _Known(settings, loaded) if neighbours else None
+        limits: dict[str, Any] = {"max_s": settings.max_audio_s, "max_bytes": settings.max_audio_bytes}
         answers: list[dict[str, Any]] = []
         with progress() as report:
             for number, file in enumerate(files):
                 report(number, len(files), file.name, None)
-                answers.append(_predict(prediction.predict, file, loaded, settings))
+                row = dict(NO_ANSWER, file=str(file))
+                try:
+                    told = predict_file(file, loaded, **limits)
+                    similar = known.like(told.embedding(), file, other_artists, neighbours) if known else []
+                    row |= _document(told) | {
+                        "verdict": verdict_document(told),
+                        "neighbours": [vars(one) for one in similar],
+                    }
+                    if html:
+                        page = as_html(file.name, told, similar, why_of(file, loaded, genre=told.top, **limits))
+                        write(html.expanduser(), page)
+                except GenrescopeError as error:
+                    row["error"] = str(error)
+                answers.append(row)
         failed = [{"path": row["file"], "reason": row["error"]} for row in answers if row["error"]]
         lines = []
         for row in answers:
             if row["error"] is None:
                 best = sorted(row["spectrum"].items(), key=lambda share: -share[1])
-                told = ", ".join(f"{genre} {share:.0%}" for genre, share in best if share >= 0.005)
-                lines.append(f"{row['file']}: {'(unsure) ' if row['unsure'] else ''}{told}")
+                shares = ", ".join(f"{genre} {share:.0%}" for genre, share in best if share >= 0.005)
+                lines.append(f"{row['file']}: {'(unsure) ' if row['unsure'] else ''}{shares}")
+                lines.append(f"  {row['verdict']['sentence']}")
+                lines += [
+                    f"  sounds like {one['artist'] + ' - ' if one['artist'] else ''}{one['title']} ({one['likeness']:.0%})"
+                    for one in row["neighbours"]
+                ]
         answer(as_json, answers, lines, failed)
+
+
+@app.command()
+def why(
+    file: Annotated[Path, typer.Argument(help="A song.")],
+    genre: Annotated[str | None, typer.Option(help="What spoke for it?", show_default="the strongest")] = None,
+    start: Annotated[
+        float | None, typer.Option(min=0, help="Second to begin at.", show_default="where the genre is strongest")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=1, max=300, help="Length of the stretch to look into.")] = 30.0,
+    model: Model = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Say which seconds and which frequencies of a song spoke for a genre."""
+    with command(as_json, home) as settings:
+        from core.inference.result import clock, hertz, reasons_document, reasons_in_words
+        from core.inference.why import why as why_of
+        from core.learning import model as models
+
+        loaded = models.load(models.find(settings, model))
+        with progress() as report:
+            told = why_of(
+                file,
+                loaded,
+                genre=genre,
+                start_s=start,
+                seconds=seconds,
+                max_s=settings.max_audio_s,
+                max_bytes=settings.max_audio_bytes,
+                on_progress=lambda share: report(round(100 * share), 100, "Covering patches", None),
+            )
+        bands = [
+            f"  {hertz(told.edges_hz[i])} to {hertz(told.edges_hz[i + 1])}: {value:+.2f}"
+            for i, value in enumerate(told.by_band.tolist())
+        ]
+        head = f"{file.name}, {clock(told.edges_s[0])} to {clock(told.edges_s[-1])}: {told.genre} {told.share:.0%}"
+        lines = [head, reasons_in_words(told), "By frequency (for it above 0, against it below; log-odds):", *bands]
+        answer(as_json, {"file": str(file), **reasons_document(told)}, lines)
+
+
+@app.command()
+def embed(
+    model: Model = None,
+    on_map: Annotated[bool, typer.Option("--map", help="Also draw the map of all songs (t-SNE).")] = False,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Listen to all songs of the library with a model, so that it can tell what sounds alike, and map them."""
+    with command(as_json, home) as settings:
+        from core.learning import model as models
+
+        name = models.find(settings, model).name
+        result = do_job(settings, lambda queue: kinds.submit_embed(queue, name, on_map=on_map))
+        answer(as_json, result, [f"{result['songs']} songs are embedded by {name}, {result['embedded']} of them now."])
+
+
+class _Known:
+    """The songs of the library that a model has embedded."""
+
+    def __init__(self, settings: Settings, model: Any) -> None:
+        from core.inference.neighbours import Neighbourhood
+        from core.library.embeddings import Embeddings
+        from core.library.store import Library
+
+        self.tracks, self.neighbourhood = {}, None
+        if not settings.database.exists():
+            return  # to predict needs no library, and makes none
+        database = Database(settings.database)
+        embedded = Embeddings(database, model.card.onnx_sha256).all()
+        if embedded.track_ids:
+            self.tracks = {track.id: track for track in Library(database).tracks(model.recipe.fingerprint)}
+            self.neighbourhood = Neighbourhood(embedded.track_ids, embedded.vectors)
+
+    def like(self, embedding: Any, file: Path, other_artists: bool, n: int) -> list[Any]:
+        """The songs most like an embedding; not the file itself, nor, if asked, songs of its artist."""
+        from core.audio.waveform import probe
+        from core.files import sha256_of
+        from core.inference.neighbours import similar
+
+        if self.neighbourhood is None or embedding is None:
+            return []
+        itself = sha256_of(file)
+        artist = probe(file).tags.get("artist", "") if other_artists else ""
+        return similar(self.neighbourhood, self.tracks, embedding, n=n, sha256=itself, not_by=artist)
 
 
 def _artists(file: Path | None) -> tuple[str, ...] | None:
@@ -122,15 +250,8 @@ def _artists(file: Path | None) -> tuple[str, ...] | None:
         raise GenrescopeError(f"{file} cannot be read as a list of artists, one a line, in UTF-8: {error}") from error
 
 
-def _predict(predict_file: Callable[..., Any], file: Path, model: Any, settings: Settings) -> dict[str, Any]:
-    row: dict[str, Any] = {"file": str(file), "duration_s": None, "spectrum": None, "top": None, "unsure": True}
-    row |= {"doubts": [], "over_time": None, "error": None}
-    try:
-        predicted = predict_file(file, model, max_s=settings.max_audio_s, max_bytes=settings.max_audio_bytes)
-    except GenrescopeError as error:
-        return {**row, "error": str(error)}
+def _document(predicted: Any) -> dict[str, Any]:
     return {
-        **row,
         "duration_s": round(predicted.duration_s, 3),
         "spectrum": {genre: float(share) for genre, share in zip(predicted.genres, predicted.spectrum, strict=True)},
         "top": predicted.top,

@@ -43,6 +43,8 @@ class GenreModel(Protocol):
     @property
     def filters(self) -> FloatArray: ...  # noqa: D102
     @property
+    def usual(self) -> FloatArray: ...  # noqa: D102
+    @property
     def answer(self) -> Answer: ...  # noqa: D102
     @property
     def space(self) -> Space | None: ...  # noqa: D102

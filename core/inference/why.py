@@ -12,11 +12,17 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from core.audio.crops import BATCH, Logits, crop_starts, cut
+from core.audio import waveform
+from core.audio.crops import BATCH, Logits, crop_starts, cut, predict_song
 from core.audio.spectrogram import mel_frequencies, quantise
+from core.errors import ModelError
+from core.inference.prediction import GenreModel
+from core.library.preprocessing import codes_of
 from core.music import CodeArray, FloatArray
 from core.recipes import SpectrogramRecipe
 
+SECONDS = 30.0
+"""Length of the stretch that is looked into, seconds."""
 SLOT_S = 0.5
 """Least length of a patch, seconds."""
 MAX_SLOTS = 60
@@ -56,6 +62,53 @@ class Reasons:
             float(self.edges_hz[group]),
             float(self.edges_hz[group + 1]),
         )
+
+
+def why(
+    source: waveform.Source,
+    model: GenreModel,
+    *,
+    genre: str | None = None,
+    start_s: float | None = None,
+    seconds: float = SECONDS,
+    max_s: float = 4 * 3600,
+    max_bytes: int = 2_000_000_000,
+    check: Callable[[], None] = lambda: None,
+    on_progress: Callable[[float], object] = lambda share: None,
+) -> Reasons:
+    """What in a stretch of a sound file spoke for `genre`, by default the strongest, and where that is strongest.
+
+    Raises `AudioError` if the file cannot be used, `ModelError` if the model does not know the genre.
+    """
+    if genre is not None and genre not in model.genres:
+        raise ModelError(f"The model does not know {genre!r}. It knows {', '.join(model.genres)}.")
+    recipe, crop_frames = model.recipe, model.crop_frames
+    codes, _ = codes_of(source, recipe, filters=model.filters, max_s=max_s, max_bytes=max_bytes)
+
+    def logits(crops: CodeArray) -> FloatArray:
+        return model.answer(crops)[0]
+
+    if genre is None or start_s is None:
+        told = predict_song(codes, logits, crop_frames=crop_frames, stride=crop_frames // 2)
+        genre = genre or model.genres[int(told.spectrum.argmax())]
+        column, starts_s = model.genres.index(genre), np.asarray(told.starts * recipe.frame_s, np.float64)
+        if start_s is None:
+            start_s = strongest_stretch(told.taggram, starts_s, crop_frames * recipe.frame_s, column, seconds=seconds)
+    first = min(max(0, round(start_s / recipe.frame_s)), len(codes) - 1)
+    stretch = codes[first : first + max(1, round(seconds / recipe.frame_s))]
+    return reasons(
+        stretch,
+        logits,
+        genre,
+        model.genres,
+        recipe,
+        model.usual,
+        model.filters,
+        crop_frames=crop_frames,
+        begin_s=first * recipe.frame_s,
+        check=check,
+        on_progress=on_progress,
+    )
 
 
 def reasons(

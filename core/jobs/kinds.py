@@ -288,6 +288,41 @@ def fetch_model_job(context: JobContext) -> dict[str, Any]:
     return {"name": folder.name, "genres": list(model.read_card(folder).genres)}
 
 
+def submit_embed(queue: Queue, model: str, *, on_map: bool = False) -> Job:
+    """Ask for the embeddings of all songs by a model, and for a map of them."""
+    return _submit(queue, "embed", {"model": model, "on_map": on_map})
+
+
+def embed_job(context: JobContext) -> dict[str, Any]:
+    """Do what `submit_embed` asked for. The result tells how many songs were `embedded` now, and there are (`songs`)."""
+    context.check()
+    from core.audio.store import SpectrogramStore
+    from core.inference import embedding
+    from core.learning import model
+    from core.library.embeddings import Embeddings
+
+    asked = context.job.parameters
+    loaded = model.load(model.find(context.settings, asked["model"]))
+    embeddings = Embeddings(context.database, loaded.card.onnx_sha256)
+    store = SpectrogramStore(context.settings.spectrograms, loaded.recipe.fingerprint)
+    made = embedding.embed_library(
+        embeddings,
+        store,
+        loaded,
+        check=context.check,
+        on_progress=lambda done, total: context.report(done, total, "Listening to songs"),
+    )
+    known = embeddings.all()
+    if asked["on_map"]:
+        places = embedding.tsne_map(
+            known.vectors,
+            check=context.check,
+            on_progress=lambda share: context.report(round(100 * share), 100, "Drawing the map"),
+        )
+        embeddings.put_on_map(places, known.track_ids)
+    return {"model": loaded.name, "embedded": made, "songs": len(known.track_ids), "on_map": asked["on_map"]}
+
+
 KINDS: dict[str, Kind] = {
     "import": import_job,
     "preprocess": preprocess_job,
@@ -299,6 +334,7 @@ KINDS: dict[str, Kind] = {
     "musicbrainz": genre_votes_job,
     "collect": collect_job,
     "fetch_model": fetch_model_job,
+    "embed": embed_job,
 }
 
 

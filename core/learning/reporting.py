@@ -1,6 +1,6 @@
 """Reports: the figures of an evaluation in plain words, as one HTML file that needs nothing else, and as CSV. Pure.
 
-Names come from files and from strangers: all are escaped in HTML, and none can be a formula in a table.
+Names come from files and from strangers: none can be a formula in a table.
 """
 
 import csv
@@ -14,6 +14,7 @@ import numpy as np
 from core.learning import metrics
 from core.learning.comparison import answer, label
 from core.library.evaluations import EvaluatedSong, Evaluation
+from core.page import page, paragraph, table
 
 KINDS = {"test": "Test songs of a model", "folder": "A labelled folder", "crossvalidation": "Cross-validation"}
 PROTOCOLS = {
@@ -23,12 +24,6 @@ PROTOCOLS = {
 }
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a cell begins with that a spreadsheet would calculate."""
-STYLE = """
-:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
-table{border-collapse:collapse;margin:1rem 0}th,td{padding:.25rem .6rem;border:1px solid #8886;text-align:left}
-td.n{text-align:right;font-variant-numeric:tabular-nums}div.wide{overflow-x:auto}h2{margin-top:2rem}
-p.note{border-left:4px solid #D55E00;padding-left:.8rem}svg{max-width:100%;height:auto}
-"""
 
 
 def figures(evaluation: Evaluation, songs: Sequence[EvaluatedSong]) -> dict[str, Any]:
@@ -52,27 +47,23 @@ def sentences(told: Mapping[str, Any]) -> list[str]:
 
 
 def as_html(evaluation: Evaluation, songs: Sequence[EvaluatedSong]) -> str:
-    """The report as one HTML file: no script, nothing fetched, and its own rules forbid it both."""
+    """The report as one HTML file (`core.page`)."""
     told = figures(evaluation, songs)
     title = f"{evaluation.name}: {told['accuracy']:.0%} of {_songs(told['songs'])} right"
     protocol = str(told.get("protocol", ""))
     about = [KINDS[evaluation.kind], *([PROTOCOLS[protocol]] if protocol in PROTOCOLS else [])]
     about.append((evaluation.finished_at or evaluation.created_at)[:10])
     parts = [
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
-        "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'; style-src 'unsafe-inline'\">",
-        "<meta name='viewport' content='width=device-width,initial-scale=1'>",
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>",
-        f"<h1>{escape(title)}</h1><p>{escape(' · '.join(about))}</p>",
-        *(f"<p class='note'>{escape(str(warning))}</p>" for warning in told.get("warnings", ())),
-        *(f"<p>{escape(sentence)}</p>" for sentence in sentences(told)),
+        paragraph(" · ".join(about)),
+        *(paragraph(str(warning), note=True) for warning in told.get("warnings", ())),
+        *(paragraph(sentence) for sentence in sentences(told)),
         "<h2>Figures</h2>",
-        _table(
+        table(
             ("figure", "value"), [(name, value) for name, value in figure_rows(told) if not name.startswith("genre ")]
         ),
         "<h2>Genres</h2><p>Precision: how many of the songs given this genre have it. "
         "Recall: how many of its songs were given it.</p>",
-        _table(("genre", "songs", "precision", "recall", "F1"), genre_rows(told)),
+        table(("genre", "songs", "precision", "recall", "F1"), genre_rows(told)),
         "<h2>What is taken for what</h2><p>Rows are the true genres, columns the answers.</p>",
         _confusion(told),
         "<h2>Can its percentages be believed?</h2><p>Each dot is the songs that were answered with about the same "
@@ -81,7 +72,7 @@ def as_html(evaluation: Evaluation, songs: Sequence[EvaluatedSong]) -> str:
     ]
     if told.get("folds"):
         rows = [(f["fold"] + 1, f["songs"], _share(f["accuracy"]), _share(f["ece"]), f["steps"]) for f in told["folds"]]
-        parts += ["<h2>Folds</h2>", _table(("fold", "songs", "right", "off by", "steps"), rows)]
+        parts += ["<h2>Folds</h2>", table(("fold", "songs", "right", "off by", "steps"), rows)]
     wrong = [song for song in songs if label(song, evaluation) != answer(song, evaluation)]
     rows = [
         (song.artist, song.title, label(song, evaluation), answer(song, evaluation), _share(float(song.spectrum.max())))
@@ -89,9 +80,9 @@ def as_html(evaluation: Evaluation, songs: Sequence[EvaluatedSong]) -> str:
     ]
     parts += [
         "<h2>Songs answered wrong, the surest first</h2>",
-        _table(("artist", "title", "label", "answer", "sure"), rows),
+        table(("artist", "title", "label", "answer", "sure"), rows),
     ]
-    return "\n".join([*parts, "</body></html>\n"])
+    return page(title, parts)
 
 
 def figure_rows(told: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -184,18 +175,6 @@ def _confusion(told: Mapping[str, Any]) -> str:
         cells.append(f"<tr><th scope='row'>{escape(genre)}</th>{shaded}</tr>")
     head = "".join(f"<th scope='col'>{escape(genre)}</th>" for genre in told["genres"])
     return f"<div class='wide'><table><tr><td></td>{head}</tr>{''.join(cells)}</table></div>"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    top = "".join(f"<th scope='col'>{escape(name)}</th>" for name in head)
-    body = "".join(f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in rows)
-    return f"<div class='wide'><table><tr>{top}</tr>{body}</table></div>"
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return f"<td class='n'>{value:.3f}</td>"
-    return f"<td class='n'>{value}</td>" if isinstance(value, int) else f"<td>{escape(str(value))}</td>"
 
 
 def _csv(rows: Sequence[Sequence[Any]]) -> str:

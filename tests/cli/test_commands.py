@@ -38,6 +38,8 @@ COMMANDS = [
     "compare",
     "report",
     "predict",
+    "why",
+    "embed",
     "models",
     "status",
     "doctor",
@@ -200,6 +202,58 @@ def test_predict_answers_each_file_whatever_the_others_are(journey: Journey) -> 
     assert "not a sound file" in bad["error"] and bad["spectrum"] is None and bad["file"].endswith("bad.mp3")
     assert "cannot be read" in gone["error"]
     assert short["error"] is None and short["unsure"] is True and short["duration_s"] == 0.5
+
+
+def test_predict_says_what_it_may_claim(journey: Journey) -> None:
+    song, bad, *_ = journey["predict"]
+    told = song["verdict"]
+    assert set(told) == {"kind", "genres", "sentence", "stretches"} and told["sentence"].startswith("This ")
+    assert told["kind"] in ("confident", "mixed", "none of these", "not music")
+    assert told["stretches"][0]["start_s"] == 0
+    assert told["stretches"][-1]["end_s"] == pytest.approx(song["duration_s"], abs=0.01)
+    assert song["neighbours"] == [], "nothing has been embedded yet"
+    assert bad["verdict"] is None and bad["neighbours"] == []
+
+
+def test_what_sounds_alike_is_told_once_the_library_is_embedded(journey: Journey, copy: Path) -> None:
+    done = json.loads(invoke("embed", "--model", "m", "--map", "--home", copy, "--json").stdout)
+    assert done == {"model": "m", "embedded": 24, "songs": 24, "on_map": True}
+    again = json.loads(invoke("embed", "--model", "m", "--home", copy, "--json").stdout)
+    assert again["embedded"] == 0 and again["songs"] == 24
+    song = next((journey.songs / "drone").glob("*.mp3"))
+    alike = json.loads(invoke("predict", song, "--model", "m", "--home", copy, "--json").stdout)[0]["neighbours"]
+    assert len(alike) == 5 and alike == sorted(alike, key=lambda one: -one["likeness"])
+    assert set(alike[0]) == {"track_id", "artist", "title", "label", "path", "likeness"}
+    assert str(song) not in {one["path"] for one in alike}, "a song is not like itself"
+    told = invoke("predict", song, "--model", "m", "--other-artists", "--neighbours", 30, "--home", copy, "--json")
+    others = json.loads(told.stdout)[0]["neighbours"]
+    artist = song.stem.partition(" - ")[0]
+    assert len(others) == 22 and artist not in {one["artist"] for one in others}
+    words = invoke("predict", song, "--model", "m", "--home", copy).stdout
+    assert f"sounds like {alike[0]['artist']} - {alike[0]['title']}" in words
+
+
+def test_the_result_is_a_page(journey: Journey, copy: Path, tmp_path: Path) -> None:
+    song, page = next((journey.songs / "drone").glob("*.mp3")), tmp_path / "result.html"
+    assert invoke("predict", song, "--model", "m", "--home", copy, "--html", page).exit_code == 0
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("<!doctype html>") and "What spoke for" in text and song.name in text
+    two = invoke("predict", song, song, "--model", "m", "--home", copy, "--html", page)
+    assert two.exit_code == 2 and "one song" in two.stderr
+
+
+def test_why(journey: Journey, copy: Path) -> None:
+    song = next((journey.songs / "drone").glob("*.mp3"))
+    asked = ("why", song, "--genre", "hiss", "--start", 1, "--seconds", 3, "--model", "m", "--home", copy)
+    told = json.loads(invoke(*asked, "--json").stdout)
+    assert told["genre"] == "hiss" and told["edges_s"][0] == pytest.approx(1, abs=0.05)
+    assert told["edges_s"][-1] == pytest.approx(4, abs=0.1)
+    assert len(told["influence"]) == len(told["by_time"]) == len(told["edges_s"]) - 1
+    assert len(told["by_band"]) == len(told["edges_hz"]) - 1 == len(told["influence"][0])
+    words = invoke(*asked).stdout
+    assert "By frequency" in words and "kHz" in words
+    refused = invoke("why", song, "--genre", "polka", "--model", "m", "--home", copy, "--json")
+    assert "does not know 'polka'" in json.loads(refused.stdout)["error"]
 
 
 def test_a_taken_name_is_refused(journey: Journey) -> None:

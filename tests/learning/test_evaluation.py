@@ -76,7 +76,7 @@ def model(
         logits = network(torch.from_numpy(codes)).numpy()
         return logits, logits
 
-    return Model("by pitch", card, mel_filters(RECIPE), answer)
+    return Model("by pitch", card, mel_filters(RECIPE), np.zeros(RECIPE.n_mels, np.float32), answer)
 
 
 @pytest.fixture(scope="module")

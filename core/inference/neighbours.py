@@ -1,0 +1,92 @@
+"""Neighbours: the songs of a library that sound most like a song, or like a stretch of one, to a network. Pure.
+
+The recommendation of Elbir & Aydin (2020, "Music genre classification and music recommendation by using deep learning"):
+by the features of a network that learned genres.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.library.names import artists_in
+from core.library.store import TrackRow
+from core.music import FloatArray
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A song, and how alike it is: the cosine of the angle between embeddings, in [-1, 1]."""
+
+    track_id: int
+    likeness: float
+
+
+@dataclass(frozen=True)
+class Similar:
+    """A neighbour with its names; `label` is its strongest genre, or empty."""
+
+    track_id: int
+    artist: str
+    title: str
+    label: str
+    path: str
+    likeness: float
+
+
+class Neighbourhood:
+    """Songs by their embeddings, to be asked which are nearest."""
+
+    def __init__(self, track_ids: Sequence[int], vectors: FloatArray) -> None:
+        """`vectors` (n_songs, n_dimensions) of `track_ids`."""
+        self._track_ids = np.asarray(track_ids, np.int64)
+        self._directions = _directions(vectors)
+
+    def __len__(self) -> int:
+        """How many songs there are."""
+        return len(self._track_ids)
+
+    def nearest(self, embedding: FloatArray, *, n: int = 10, without: Collection[int] = ()) -> list[Neighbour]:
+        """The `n` songs most like `embedding`, (n_dimensions,), the most alike first; `without` are track ids left out."""
+        likeness = self._directions @ _directions(embedding[None])[0]
+        if without:
+            likeness[np.isin(self._track_ids, list(without))] = -np.inf
+        n = min(n, int(np.isfinite(likeness).sum()))
+        if n == 0:
+            return []
+        best = np.argpartition(-likeness, n - 1)[:n]
+        order = best[np.lexsort((self._track_ids[best], -likeness[best]))]
+        return [Neighbour(int(self._track_ids[i]), float(np.clip(likeness[i], -1, 1))) for i in order]
+
+
+def similar(
+    neighbourhood: Neighbourhood,
+    tracks: Mapping[int, TrackRow],
+    embedding: FloatArray,
+    *,
+    n: int = 10,
+    sha256: str = "",
+    not_by: str = "",
+) -> list[Similar]:
+    """The `n` tracks most like `embedding`; without the sound of this SHA-256, without songs by the artists `not_by`.
+
+    Tracks that are set aside are left out.
+    """
+    names = artists_in(not_by)
+    without = [
+        track.id
+        for track in tracks.values()
+        if track.set_aside or (sha256 and track.sha256 == sha256) or (names and names & artists_in(track.artist))
+    ]
+    found = []
+    for neighbour in neighbourhood.nearest(embedding, n=n, without=without):
+        if track := tracks.get(neighbour.track_id):
+            label = track.label.top if track.label else ""
+            found.append(Similar(track.id, track.artist, track.title, label, track.path, neighbour.likeness))
+    return found
+
+
+def _directions(vectors: FloatArray) -> FloatArray:
+    """Vectors (n, n_dimensions) of length 1; what has no length has no direction, and is like nothing."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-9), np.float32)

@@ -1,0 +1,138 @@
+"""A prediction handed on: as a document for scripts, and as one HTML file for people. Pure."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from core.inference.neighbours import Similar
+from core.inference.prediction import Prediction
+from core.inference.why import Reasons
+from core.page import page, paragraph, table
+
+
+def verdict_document(answer: Prediction) -> dict[str, Any]:
+    """`verdict` of the song and of its `stretches`, for JSON."""
+    return {
+        "kind": answer.verdict.kind,
+        "genres": list(answer.verdict.genres),
+        "sentence": answer.verdict.sentence,
+        "stretches": [
+            {
+                "start_s": round(one.start_s, 3),
+                "end_s": round(one.end_s, 3),
+                "kind": one.verdict.kind,
+                "genres": list(one.verdict.genres),
+            }
+            for one in answer.stretches
+        ],
+    }
+
+
+def reasons_document(told: Reasons) -> dict[str, Any]:
+    """What spoke for a genre, for JSON: nats of log-odds, seconds and hertz."""
+    start_s, end_s, low_hz, high_hz = told.strongest
+    return {
+        "genre": told.genre,
+        "share": round(told.share, 6),
+        "strongest": {"start_s": start_s, "end_s": end_s, "low_hz": low_hz, "high_hz": high_hz},
+        "edges_s": told.edges_s.tolist(),
+        "edges_hz": told.edges_hz.tolist(),
+        "by_time": told.by_time.tolist(),
+        "by_band": told.by_band.tolist(),
+        "influence": told.influence.tolist(),
+    }
+
+
+def as_html(name: str, answer: Prediction, similar: Sequence[Similar] = (), told: Reasons | None = None) -> str:
+    """The result as one HTML file: the verdict, the genres, their course, what spoke for one, and what sounds alike."""
+    order = np.argsort(-answer.spectrum)
+    parts = [
+        paragraph(answer.verdict.sentence),
+        *(paragraph(doubt, note=True) for doubt in answer.doubts),
+        "<h2>Genres</h2>",
+        _bars([(answer.genres[i], float(answer.spectrum[i])) for i in order]),
+        "<h2>Which part is what</h2>",
+        table(
+            ("from", "to", "what"),
+            [(clock(one.start_s), clock(one.end_s), one.verdict.sentence) for one in answer.stretches],
+        ),
+    ]
+    if told is not None:
+        parts += [
+            f"<h2>What spoke for {escape(told.genre)}</h2>",
+            paragraph(reasons_in_words(told)),
+            paragraph("Time from left to right, frequency from bottom to top. Blue spoke for it, orange against it."),
+            _influence_svg(told),
+        ]
+    if similar:
+        rows = [(one.artist, one.title, one.label, f"{one.likeness:.0%}") for one in similar]
+        parts += ["<h2>Sounds like</h2>", table(("artist", "title", "label", "alike"), rows)]
+    return page(name, parts)
+
+
+def reasons_in_words(told: Reasons) -> str:
+    """Where the strongest reason is, and how much it weighs."""
+    start_s, end_s, low_hz, high_hz = told.strongest
+    if told.influence.max() <= 0:
+        return f"Nothing here speaks for {told.genre}."
+    return (
+        f"From {clock(start_s)} to {clock(end_s)}, between {hertz(low_hz)} and {hertz(high_hz)}, the sound speaks most for "
+        f"{told.genre}."
+    )
+
+
+def clock(seconds: float) -> str:
+    """A moment of a song: `1:05`, or `1:05.5` where it is not a whole second."""
+    tenths = round(seconds * 10)
+    minutes, rest = divmod(tenths, 600)
+    return f"{minutes}:{rest // 10:02d}" + (f".{rest % 10}" if rest % 10 else "")
+
+
+def hertz(frequency: float) -> str:
+    """A frequency: `440 Hz`, `2.1 kHz`."""
+    return f"{frequency:.0f} Hz" if frequency < 1000 else f"{frequency / 1000:.1f} kHz"
+
+
+def _bars(shares: Sequence[tuple[str, float]]) -> str:
+    rows = [
+        f"<text x='0' y='{24 * i + 17}'>{escape(genre)}</text>"
+        f"<rect x='180' y='{24 * i + 4}' width='{380 * share:.1f}' height='16' fill='#0072B2'/>"
+        f"<text x='{186 + 380 * share:.0f}' y='{24 * i + 17}'>{share:.0%}</text>"
+        for i, (genre, share) in enumerate(shares)
+    ]
+    words = escape(", ".join(f"{genre} {share:.0%}" for genre, share in shares))
+    height = 24 * len(shares) + 4
+    return (
+        f"<svg viewBox='0 0 620 {height}' width='620' height='{height}' role='img' aria-label='{words}' font-size='14' "
+        f"fill='currentColor'>{''.join(rows)}</svg>"
+    )
+
+
+def _influence_svg(told: Reasons) -> str:
+    most = max(float(np.abs(told.influence).max()), 1e-9)
+    span = told.edges_s[-1] - told.edges_s[0]
+    x = 60 + 560 * (told.edges_s - told.edges_s[0]) / span
+    n_groups = told.influence.shape[1]
+    cells = [
+        f"<rect x='{x[slot]:.1f}' y='{20 * (n_groups - 1 - group)}' width='{x[slot + 1] - x[slot]:.1f}' height='20' "
+        f"fill='{'#0072B2' if value > 0 else '#D55E00'}' fill-opacity='{abs(value) / most:.2f}'/>"
+        for slot, row in enumerate(told.influence)
+        for group, value in enumerate(row.tolist())
+        if abs(value) / most >= 0.02
+    ]
+    heights = [
+        f"<text x='54' y='{20 * (n_groups - i) + 4}' text-anchor='end'>{hertz(told.edges_hz[i])}</text>"
+        for i in (0, 2, 4, 6)
+    ]
+    ends = (
+        f"<text x='60' y='{20 * n_groups + 18}'>{clock(told.edges_s[0])}</text>"
+        f"<text x='620' y='{20 * n_groups + 18}' text-anchor='end'>{clock(told.edges_s[-1])}</text>"
+    )
+    height = 20 * n_groups + 24
+    return (
+        f"<svg viewBox='0 0 640 {height}' width='640' height='{height}' role='img' font-size='11' fill='currentColor' "
+        f"aria-label='{escape(reasons_in_words(told))}'><path d='M60 0V{20 * n_groups}H620' fill='none' "
+        f"stroke='currentColor'/>{''.join(cells)}{''.join(heights)}{ends}</svg>"
+    )

@@ -1,0 +1,64 @@
+"""Neighbours: the most alike first, by any brute force; names, and who is left out."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.inference.neighbours import Neighbourhood, similar
+from core.library.store import TrackRow
+from core.music import GenreDistribution
+
+
+def row(number: int, artist: str = "Ada", **changes: object) -> TrackRow:
+    label = GenreDistribution((("jazz", 1.0),))
+    told = TrackRow(
+        number, f"t{number}", artist, "", 3.0, None, f"/{number}.mp3", f"{number:064d}", "mp3", 44_100, False, (), label,
+        "ready", "", True,
+    )  # fmt: skip
+    return replace(told, **changes)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 40), st.integers(1, 15))
+def test_the_nearest_are_those_of_a_brute_force(seed: int, n_songs: int, n: int) -> None:
+    rng = np.random.default_rng(seed)
+    vectors, asked = rng.normal(size=(n_songs, 8)).astype(np.float32), rng.normal(size=8).astype(np.float32)
+    without = set(rng.choice(n_songs, n_songs // 3, replace=False).tolist())
+    told = Neighbourhood(range(n_songs), vectors).nearest(asked, n=n, without=without)
+    cosines = {
+        i: float(v @ asked / np.linalg.norm(v) / np.linalg.norm(asked))
+        for i, v in enumerate(vectors)
+        if i not in without
+    }
+    wanted = sorted(cosines, key=lambda i: -cosines[i])[:n]
+    assert [one.track_id for one in told] == wanted
+    assert [one.likeness for one in told] == pytest.approx([cosines[i] for i in wanted], abs=1e-5)
+
+
+def test_a_library_of_none_and_a_sound_of_no_direction() -> None:
+    none = Neighbourhood([], np.zeros((0, 0), np.float32))
+    assert len(none) == 0
+    told = Neighbourhood([1, 2], np.array([[0, 0], [1, 0]], np.float32)).nearest(np.zeros(2, np.float32))
+    assert [(one.track_id, one.likeness) for one in told] == [(1, 0.0), (2, 0.0)]
+    assert Neighbourhood([1], np.ones((1, 2), np.float32)).nearest(np.ones(2, np.float32), without=[1]) == []
+
+
+def test_itself_its_artists_and_what_is_set_aside_are_left_out() -> None:
+    rows = [
+        row(1),
+        row(2, "Bob; Ada"),
+        row(3, "Bob"),
+        row(4, "Cy", set_aside=True),
+        row(5, "Dee", label=None),
+        row(6, "Eve"),
+    ]
+    tracks = {one.id: one for one in rows}
+    hood = Neighbourhood([*tracks, 99], np.ones((7, 2), np.float32))  # 99 was deleted meanwhile
+    asked = np.ones(2, np.float32)
+    assert [one.track_id for one in similar(hood, tracks, asked)] == [1, 2, 3, 5, 6]
+    assert [one.track_id for one in similar(hood, tracks, asked, sha256=rows[0].sha256)] == [2, 3, 5, 6]
+    told = similar(hood, tracks, asked, not_by="ada")
+    assert [(one.track_id, one.label) for one in told] == [(3, "jazz"), (5, ""), (6, "jazz")]
+    assert [one.track_id for one in similar(hood, tracks, asked, n=2)] == [1, 2]
