@@ -14,6 +14,7 @@ import plotly.express as px
 import plotly.graph_objects as go
 
 from core.audio.spectrogram import mel_frequencies
+from core.inference.why import Reasons
 from core.library.runs import Epoch
 from core.library.summary import GenreCounts
 from core.music import CodeArray, FloatArray
@@ -119,8 +120,18 @@ def waveform(envelope: FloatArray, *, per_second: int = 20) -> alt.Chart:
     )
 
 
-def spectrogram(codes: CodeArray, recipe: SpectrogramRecipe, *, crops: Sequence[tuple[float, float]] = ()) -> go.Figure:
-    """A mel spectrogram with axes in seconds and Hz, sent as one picture; `crops` (start, end) in s are framed."""
+def spectrogram(
+    codes: CodeArray,
+    recipe: SpectrogramRecipe,
+    *,
+    crops: Sequence[tuple[float, float]] = (),
+    begin_s: float = 0.0,
+    filters: FloatArray | None = None,
+) -> go.Figure:
+    """A mel spectrogram with axes in seconds and Hz, sent as one picture; `crops` (start, end) in s are framed.
+
+    `begin_s` is the second of the song that it begins at; `filters` as in `spectrogram.mel_frequencies`.
+    """
     factor = max(1, -(-codes.shape[0] // MAX_COLUMNS))
     columns = [codes[i : i + factor].mean(axis=0) for i in range(0, codes.shape[0], factor)]
     picture = np.stack(columns, axis=1)
@@ -128,8 +139,8 @@ def spectrogram(codes: CodeArray, recipe: SpectrogramRecipe, *, crops: Sequence[
     shades = np.clip((picture - low) / max(high - low, 1) * 255, 0, 255).astype(np.uint8)
     duration_s = codes.shape[0] * recipe.frame_s
     figure = px.imshow(_coloured(shades), origin="lower", aspect="auto", binary_string=True, binary_compression_level=4)
-    figure.update_traces(x0=0, dx=factor * recipe.frame_s, hovertemplate="%{x:.1f} s<extra></extra>")
-    frequencies = mel_frequencies(recipe)
+    figure.update_traces(x0=begin_s, dx=factor * recipe.frame_s, hovertemplate="%{x:.1f} s<extra></extra>")
+    frequencies = mel_frequencies(recipe, filters=filters)
     ticks = [hertz for hertz in HERTZ_TICKS if frequencies[0] <= hertz <= recipe.sample_rate / 2]
     figure.update_yaxes(
         tickvals=[int(np.abs(frequencies - hertz).argmin()) for hertz in ticks],
@@ -139,11 +150,92 @@ def spectrogram(codes: CodeArray, recipe: SpectrogramRecipe, *, crops: Sequence[
         showgrid=False,
         zeroline=False,
     )
-    figure.update_xaxes(title="seconds", range=[0, duration_s], showgrid=False, zeroline=False)
+    figure.update_xaxes(title="seconds", range=[begin_s, begin_s + duration_s], showgrid=False, zeroline=False)
     for start_s, end_s in crops:
         figure.add_vrect(x0=start_s, x1=end_s, fillcolor="rgba(255,255,255,0.10)", line={"color": "white", "width": 2})
     figure.update_layout(height=340, margin={"l": 0, "r": 0, "t": 8, "b": 0}, dragmode="zoom")
     return figure
+
+
+def influence(figure: go.Figure, told: Reasons, n_mels: int) -> go.Figure:
+    """Lay what spoke for a genre over its spectrogram: patches that spoke for it stay bright, all else is veiled.
+
+    `figure` as from `spectrogram`, of the stretch that `told` is about, with `n_mels` bands.
+    """
+    strength = np.clip(told.influence / max(float(told.influence.max()), 1e-9), 0, 1)
+    veil = np.zeros((*strength.T.shape, 4), np.uint8)
+    veil[..., 3] = np.round(195 * (1 - np.sqrt(strength.T))).astype(np.uint8)
+    n_groups = veil.shape[0]
+    bands = np.repeat(veil, np.diff(np.linspace(0, n_mels, n_groups + 1).round().astype(int)), axis=0)
+    slot_s = float(told.edges_s[1] - told.edges_s[0])
+    shown = px.imshow(bands, origin="lower", binary_string=True).data[0]
+    shown.update(x0=float(told.edges_s[0]) + slot_s / 2, dx=slot_s, hoverinfo="skip", hovertemplate=None)
+    figure.add_trace(shown)
+    start_s, end_s, *_ = told.strongest
+    group = int(np.unravel_index(int(told.influence.argmax()), told.influence.shape)[1])
+    edges = np.linspace(0, n_mels, n_groups + 1).round() - 0.5
+    figure.add_shape(
+        type="rect", x0=start_s, x1=end_s, y0=edges[group], y1=edges[group + 1], line={"color": "white", "width": 2}
+    )
+    return figure
+
+
+def song_map(
+    places: FloatArray,
+    genres: Sequence[str],
+    names: Sequence[str],
+    ids: Sequence[int],
+    colours: Mapping[str, str] = NO_COLOURS,
+    *,
+    uploads: Sequence[tuple[str, float, float]] = (),
+    drawing: bool = False,
+) -> go.Figure:
+    """Songs as points, `places` (n, 2), coloured by genre; `ids` come back with what is selected. `uploads` are stars.
+
+    The mouse draws around songs if it is `drawing`, else it moves the map. Drawn by the graphics card, so that 20,000 points move smoothly.
+    """
+    figure = go.Figure()
+    known = list(dict.fromkeys(genres))
+    named, ids_of = np.asarray(genres), np.asarray(ids)
+    for number, genre in enumerate(known):
+        colour = colours.get(genre, COLOURS[number % len(COLOURS)])
+        rows = np.flatnonzero(named == genre)
+        figure.add_scattergl(
+            x=places[rows, 0],
+            y=places[rows, 1],
+            name=_literal(genre),
+            mode="markers",
+            marker={"color": colour, "size": 7 if len(genres) < 3000 else 4, "opacity": 0.8},
+            customdata=ids_of[rows],
+            text=[_literal(names[int(row)]) for row in rows],
+            hovertemplate="%{text}<extra>%{fullData.name}</extra>",
+        )
+    if uploads:
+        figure.add_scattergl(
+            x=[x for _, x, _ in uploads],
+            y=[y for _, _, y in uploads],
+            name="your uploads",
+            mode="markers",
+            marker={"symbol": "star", "size": 18, "color": "#D50000", "line": {"width": 1.5, "color": "white"}},
+            text=[_literal(name) for name, _, _ in uploads],
+            hovertemplate="%{text}<extra>an upload</extra>",
+        )
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False, scaleanchor="x")
+    figure.update_layout(
+        height=560,
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0},
+        dragmode="lasso" if drawing else "pan",
+        hovermode="closest",
+        uirevision="same",  # how far one has zoomed in stays as it is
+    )
+    return figure
+
+
+def _literal(text: str) -> str:
+    """`text` as it is, where Plotly would read HTML."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def decibel_range(codes: CodeArray) -> tuple[float, float]:

@@ -16,6 +16,7 @@ TABLE = (
     ("train", "Train", ":material/model_training:"),
     ("evaluate", "Evaluate", ":material/fact_check:"),
     ("predict", "Predict", ":material/graphic_eq:"),
+    ("map", "Map", ":material/scatter_plot:"),
 )
 
 

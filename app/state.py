@@ -15,7 +15,10 @@ from core.audio import waveform
 from core.audio.store import SpectrogramStore
 from core.collecting.places import pauses
 from core.database import Database
+from core.inference.neighbours import Neighbourhood
 from core.inference.prediction import Prediction, predict
+from core.inference.why import Reasons
+from core.inference.why import why as why_of
 from core.jobs import worker
 from core.jobs.queue import Job, Queue
 from core.learning import model as models
@@ -23,6 +26,7 @@ from core.learning import sharing
 from core.library import edits
 from core.library.catalogue import Catalogue
 from core.library.collection import Collection
+from core.library.embeddings import Embedded, Embeddings
 from core.library.evaluations import EvaluatedSong, Evaluation, Evaluations
 from core.library.genres import Genre, Genres
 from core.library.importing import PreviewRow, preview
@@ -52,6 +56,12 @@ UPLOADS = "uploads"
 """Files dropped on the predict page; an own copy, so that they are still there after a look at another page."""
 PREDICTIONS = "predictions"
 """Answers given in this session, by upload and model."""
+
+REASONS = "reasons"
+"""What spoke for genres of uploads, by upload, model, genre and beginning."""
+
+MAP_KIND, MAP_MOUSE = "map-kind", "map-mouse"
+"""How the map is drawn, and what the mouse does on it."""
 
 VIEW = "view"
 """What the Genres page shows."""
@@ -482,3 +492,89 @@ def prediction(entry: models.Entry, data: bytes) -> Prediction:
             bar.empty()
         put(PREDICTIONS, dict(list(memory.items())[-50:]))
     return memory[key]
+
+
+def embeddings(entry: models.Entry) -> Embeddings:
+    """Where songs lie for a model."""
+    return Embeddings(database(), entry.card.onnx_sha256 if entry.card else "")
+
+
+@st.cache_resource(show_spinner=False, max_entries=3)
+def _embedded(version: int, network: str) -> Embedded:
+    return Embeddings(database(), network).all()
+
+
+def embedded(entry: models.Entry) -> Embedded:
+    """The songs that a model has embedded; cached as `tracks`."""
+    return _embedded(database().version(), entry.card.onnx_sha256 if entry.card else "")
+
+
+@st.cache_resource(show_spinner=False, max_entries=3)
+def _neighbourhood(version: int, network: str) -> Neighbourhood:
+    known = _embedded(version, network)
+    return Neighbourhood(known.track_ids, known.vectors)
+
+
+def neighbourhood(entry: models.Entry) -> Neighbourhood:
+    """The same songs, to be asked which are nearest; cached as `tracks`."""
+    return _neighbourhood(database().version(), entry.card.onnx_sha256 if entry.card else "")
+
+
+@st.cache_data(show_spinner=False, max_entries=50)
+def upload_artist(data: bytes) -> str:
+    """The artist that the tags of an upload name; '' if they name none."""
+    return waveform.probe(BytesIO(data)).tags.get("artist", "")
+
+
+@st.cache_data(show_spinner=False, max_entries=4)
+def upload_sound(data: bytes) -> FloatArray:
+    """An upload as samples at 16 kHz, (n_samples,)."""
+    return waveform.load(BytesIO(data), max_s=settings().max_audio_s)
+
+
+def reasons(entry: models.Entry, data: bytes, genre: str, start_s: float) -> Reasons:
+    """What in a stretch of an upload spoke for a genre. Shows progress, answers twice at once."""
+    memory: dict[tuple[str, str, str, float], Reasons] = get(REASONS) or {}
+    key = (upload_key(data), entry.card.weights_sha256 if entry.card else "", genre, start_s)
+    if key not in memory:
+        bar = st.progress(0.0, "Covering one patch after another …")
+        limits = settings()
+        try:
+            memory[key] = why_of(
+                BytesIO(data),
+                model(entry),
+                genre=genre,
+                start_s=start_s,
+                max_s=limits.max_audio_s,
+                max_bytes=limits.max_audio_bytes,
+                on_progress=lambda share: bar.progress(share, "Covering one patch after another …"),
+            )
+        finally:
+            bar.empty()
+        put(REASONS, dict(list(memory.items())[-50:]))
+    return memory[key]
+
+
+def reasons_of(entry: models.Entry, data: bytes) -> Reasons | None:
+    """What was last found to have spoken for a genre of an upload; None if that was not asked for."""
+    asked = (upload_key(data), entry.card.weights_sha256 if entry.card else "")
+    found = [told for key, told in (get(REASONS) or {}).items() if key[:2] == asked]
+    return found[-1] if found else None
+
+
+@st.cache_resource(show_spinner=False, max_entries=3)
+def _song_places(version: int, network: str) -> Mapping[int, tuple[float, float]]:
+    return Embeddings(database(), network).map()
+
+
+def song_places(entry: models.Entry) -> Mapping[int, tuple[float, float]]:
+    """The fine map of a model, by track; empty if none was drawn. Cached as `tracks`."""
+    return _song_places(database().version(), entry.card.onnx_sha256 if entry.card else "")
+
+
+def answered_uploads(entry: models.Entry) -> list[tuple[str, Prediction]]:
+    """(name, answer) of the uploads of this session that a model was asked about."""
+    memory: Mapping[tuple[str, str], Prediction] = get(PREDICTIONS) or {}
+    weights = entry.card.weights_sha256 if entry.card else ""
+    uploads = [(name, (upload_key(data), weights)) for name, data in get(UPLOADS) or []]
+    return [(name, memory[key]) for name, key in uploads if key in memory]

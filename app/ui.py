@@ -31,7 +31,7 @@ VOTERS = {
 NAMES = {
     "import": "Import", "preprocess": "Spectrograms", "train": "Training", "evaluate": "Evaluation", "crossvalidate": "Cross-validation",
     "collect": "Collecting", "read": "Reading playlists", "search": "Search", "musicbrainz": "Genres from MusicBrainz",
-    "fetch_model": "Fetching a model",
+    "fetch_model": "Fetching a model", "embed": "Listening to the library",
 }  # fmt: skip
 
 
@@ -61,11 +61,11 @@ def told_errors() -> Iterator[None]:
         st.error(plain(str(error)), icon=":material/error:")
 
 
-def label_form(track_ids: Sequence[int], *, key: str = "edit") -> None:
+def label_form(track_ids: Sequence[int], *, key: str = "edit", what: str = "ticked") -> None:
     """Give songs a genre by hand."""
     with st.form(key, border=True):
         genres = st.multiselect(
-            f"Genre of the {len(track_ids)} ticked song{'s' * (len(track_ids) > 1)}",
+            f"Genre of the {len(track_ids)} {what} song{'s' * (len(track_ids) > 1)}",
             state.library().genres(),
             accept_new_options=True,
             placeholder="choose, or type a new one; several share the song equally",
@@ -274,6 +274,8 @@ def _outcome(kind: str, result: Mapping[str, Any]) -> None:
         told += f"{sum(result['failed'].values()):,} failed, {result['waiting']:,} wait"
     elif kind == "fetch_model":
         told = f"{plain(result['name'])} can be chosen now; it knows {plain(', '.join(result['genres']))}"
+    elif kind == "embed":
+        told = f"{plain(result['model'])} knows where {counted(result['songs'], 'song')} lie"
     elif kind in ("evaluate", "crossvalidate"):
         told = f"{result['accuracy']:.0%} of {counted(result['songs'], 'song')} right"
     elif kind == "musicbrainz":

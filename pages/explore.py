@@ -5,7 +5,7 @@ from collections import Counter
 import pandas as pd
 import streamlit as st
 
-from app import charts, state, ui
+from app import charts, predicting, state, ui
 from core.audio.crops import crop_starts
 from core.library import summary
 from core.library.store import TrackRow
@@ -54,6 +54,8 @@ def song(tracks: list[TrackRow]) -> None:
             f"Mel spectrogram: time from left to right, frequency from bottom to top; dark is {low:.0f} dB, bright "
             f"{high:.0f} dB. Drag to look closer, double-click to go back."
         )
+        if st.toggle("What else sounds like this?", key="alike"):
+            predicting.like_a_track(track.id, track.artist)
 
 
 def votes(track: TrackRow) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from app import charts, state, ui
+from app import charts, predicting, state, ui
 from app import models as model_panel
 from core.audio.waveform import SUFFIXES
 from core.files import duration_in_words
@@ -34,6 +34,10 @@ def in_words(answer: Prediction) -> str:
     order = np.argsort(-answer.spectrum)
     shares = [(answer.genres[i], float(answer.spectrum[i])) for i in order]
     (first, most), *others = shares
+    if answer.verdict.kind == "not music":
+        return "Not music, as far as the model can tell"
+    if answer.verdict.kind == "none of these":
+        return "None of these genres"
     if most < UNSURE_BELOW:
         return f"No clear genre; nearest to **{ui.plain(first)}** and **{ui.plain(others[0][0])}**"
     with_ = [genre for genre, share in others if share >= 0.15]
@@ -57,10 +61,16 @@ def show(name: str, data: bytes, entry: models.Entry, *, coarsely: bool) -> None
     with st.container(border=True):
         st.markdown(f"##### {ui.plain(name)}")
         with ui.told_errors():
-            answer = state.prediction(entry, data)
+            answer = whole = state.prediction(entry, data)
             if coarsely:
                 answer = coarse(answer, state.parents())
             st.markdown(f"### {in_words(answer)}")
+            if answer.verdict.refused:
+                st.info(
+                    f"It is unlike the music that the model learned from. The bars compare only what it knows, of which "
+                    f"{ui.plain(answer.top)} is nearest.",
+                    icon=":material/help:",
+                )
             for doubt in answer.doubts:
                 st.warning(f"Not sure. {ui.plain(doubt)}", icon=":material/help:")
             ui.upload_player(name, data)
@@ -72,6 +82,8 @@ def show(name: str, data: bytes, entry: models.Entry, *, coarsely: bool) -> None
                 )
             )
             right.caption(f"What sounds when, over {duration_in_words(answer.duration_s)}.")
+            predicting.parts(answer)
+            predicting.closer(name, data, entry, whole)
 
 
 ui.header("Predict", "Drop in any song: which genres is it made of, and where in the song does each one sound?")

@@ -37,7 +37,7 @@ class Reasons:
 
     `influence` (n_slots, n_groups) is by how much the log-odds of the genre fall when a patch is covered, nats: above 0 it
     spoke for the genre, below 0 against it. `by_time` (n_slots,) covers all frequencies of a slot at once, `by_band`
-    (n_groups,) all slots of a group. `edges_s` (n_slots + 1,) are seconds of the song, `edges_hz` (n_groups + 1,) hertz.
+    (n_groups,) is the mean of a group's patches. `edges_s` (n_slots + 1,) are seconds of the song, `edges_hz` (n_groups + 1,) hertz.
     """
 
     genre: str
@@ -53,6 +53,12 @@ class Reasons:
         """(from second, to second, from hertz, to hertz) of the patch that spoke most for the genre."""
         slot, group = np.unravel_index(int(self.influence.argmax()), self.influence.shape)
         return self.patch(int(slot), int(group))
+
+    def best(self, n: int) -> list[tuple[float, float, float, float]]:
+        """Patches as `strongest`, the `n` that spoke most; fewer, if fewer spoke for the genre at all."""
+        order = np.argsort(-self.influence, axis=None, kind="stable")[:n]
+        places = zip(*np.unravel_index(order, self.influence.shape), strict=True)
+        return [self.patch(int(slot), int(group)) for slot, group in places if self.influence[slot, group] > 0]
 
     def patch(self, slot: int, group: int) -> tuple[float, float, float, float]:
         """(from second, to second, from hertz, to hertz) of a patch."""
@@ -162,8 +168,7 @@ def reasons(
     for number, (start, end) in enumerate(slots, start=1):
         check()
         rows.append(fall([(start, end, low, high) for low, high in [(0, recipe.n_mels), *groups]]))
-        on_progress(number / (len(slots) + 1))
-    by_band = [fall([(0, len(codes), low, high)])[0] for low, high in groups]
+        on_progress(number / len(slots))
     told = np.array(rows, np.float32)
     frequencies = mel_frequencies(recipe, filters=filters)
     inner = [(frequencies[edge - 1] + frequencies[edge]) / 2 for edge in edges[1:-1]]
@@ -172,10 +177,28 @@ def reasons(
         float((1 / (1 + np.exp(-whole))).mean()),
         told[:, 1:],
         told[:, 0],
-        np.array(by_band, np.float32),
+        told[:, 1:].mean(axis=0),
         begin_s + np.array([slots[0][0], *(end for _, end in slots)]) * recipe.frame_s,
         np.array([0.0, *inner, recipe.sample_rate / 2], np.float64),
     )
+
+
+def heard_alone(
+    y: FloatArray, patch: tuple[float, float, float, float], *, sample_rate: int = 16_000, around_s: float = 0.75
+) -> FloatArray:
+    """What a patch sounds like without the other frequencies, and a little before and after: y (n,) -> (m,), at most 1.
+
+    `patch` is (from second, to second, from hertz, to hertz).
+    """
+    start_s, end_s, low_hz, high_hz = patch
+    piece = y[max(0, round((start_s - around_s) * sample_rate)) : round((end_s + around_s) * sample_rate)]
+    if len(piece) == 0:
+        return piece
+    spectrum = np.fft.rfft(piece)
+    frequencies = np.fft.rfftfreq(len(piece), 1 / sample_rate)
+    spectrum[(frequencies < low_hz) | (frequencies > high_hz)] = 0
+    alone = np.fft.irfft(spectrum, len(piece))
+    return np.asarray(0.9 * alone / max(float(np.abs(alone).max()), 1e-6), np.float32)
 
 
 def log_odds(logits: FloatArray, column: int) -> npt.NDArray[np.float64]:

@@ -108,8 +108,8 @@ def publish(
     try:
         with whole_folder(folder) as partial:
             tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-            arrays = {FILTERS: np.array(filters), **(space.as_arrays() if space else {})}
-            tensors |= {name: torch.from_numpy(array) for name, array in arrays.items()}
+            arrays = {FILTERS: filters, **(space.as_arrays() if space else {})}
+            tensors |= {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
             save_file(tensors, partial / WEIGHTS)
             (partial / GRAPH).write_bytes(graph or as_onnx(network, crop_frames=training.crop_frames))
             card = Card(

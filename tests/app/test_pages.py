@@ -35,7 +35,7 @@ from tests.lists import listed, playlist
 
 RECIPE = SpectrogramRecipe()
 PROJECT = Path(__file__).resolve().parents[2]
-PAGES = ["home", "playlists", "genres", "collect", "library", "explore", "label", "train", "evaluate", "predict"]
+PAGES = ["home", "playlists", "genres", "collect", "library", "explore", "label", "train", "evaluate", "predict", "map"]
 VIEWS = ["Vocabulary", "Charts", "Several genres", "Balance", "Same song twice?", "MusicBrainz"]
 NAME = "<script>alert(1)</script> *x* $x$ =cmd() `x` [x](http://x)"
 """A name that does harm, or looks like something else, where it is read as Markdown."""
@@ -92,6 +92,7 @@ def labels(shown: AppTest) -> set[str]:
         ("collect", "Add playlists"),
         ("train", "Go to the library"),
         ("evaluate", "Import songs"),
+        ("map", "Import songs"),
         ("predict", "Train a network"),
     ],
 )

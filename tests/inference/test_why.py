@@ -7,7 +7,7 @@ import torch
 from core.audio.crops import cut
 from core.audio.spectrogram import dequantise, mel_filters
 from core.errors import JobStopped
-from core.inference.why import BAND_GROUPS, MAX_SLOTS, Reasons, log_odds, reasons, strongest_stretch
+from core.inference.why import BAND_GROUPS, MAX_SLOTS, Reasons, heard_alone, log_odds, reasons, strongest_stretch
 from core.learning.networks import GenreNetwork, as_logits
 from core.music import CodeArray, FloatArray
 from core.recipes import SpectrogramRecipe
@@ -112,7 +112,7 @@ def test_stretches_of_any_length(n_frames: int) -> None:
     assert told.edges_s[0] == 0 and told.edges_s[-1] == pytest.approx(n_frames * RECIPE.frame_s)
     assert len(told.edges_s) == n_slots + 1 and (np.diff(told.edges_s) > 0).all()
     assert told.edges_hz[0] == 0 and told.edges_hz[-1] == 8000 and (np.diff(told.edges_hz) > 0).all()
-    assert shares == sorted(shares) and 0 < shares[-1] < 1
+    assert shares == sorted(shares) and shares[-1] == 1
     assert (told.influence[:, 0] > 0).all()
     assert told.share == pytest.approx(float(1 / (1 + np.exp(-4))))
 
@@ -140,3 +140,15 @@ def test_the_strongest_stretch_is_where_the_genre_is() -> None:
     assert begin <= 48 and begin + 30 >= 68
     assert strongest_stretch(taggram[:1], starts[:1], 8.0, 1, seconds=30) == 0
     assert cut(np.zeros((3, 4), np.uint8), crop_frames=8, stride=4).shape == (1, 8, 4)
+
+
+def test_a_patch_is_heard_without_the_rest() -> None:
+    t = np.arange(4 * 16_000) / 16_000
+    y = (0.3 * np.sin(2 * np.pi * 200 * t) + 0.1 * np.sin(2 * np.pi * 3000 * t)).astype(np.float32)
+    alone = heard_alone(y, (1.0, 2.0, 2000.0, 4000.0), around_s=0.5)
+    assert len(alone) == 2 * 16_000 and np.abs(alone).max() == pytest.approx(0.9, abs=0.01)
+    spectrum = np.abs(np.fft.rfft(alone))
+    assert spectrum.argmax() * 16_000 / len(alone) == pytest.approx(3000, abs=2)
+    assert spectrum[:1000].max() < 0.01 * spectrum.max()
+    assert len(heard_alone(y, (90.0, 91.0, 0.0, 100.0))) == 0, "past the end there is nothing"
+    assert len(heard_alone(y, (0.0, 0.5, 0.0, 8000.0))) == round(1.25 * 16_000)

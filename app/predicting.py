@@ -1,0 +1,179 @@
+"""Below an answer on the Predict page: what is claimed of which part, what sounds alike, and what spoke for a genre."""
+
+from io import BytesIO
+
+import streamlit as st
+
+from app import charts, state, ui
+from app.navigation import pages
+from core.audio.waveform import as_wav
+from core.inference.neighbours import Similar, similar
+from core.inference.prediction import Prediction
+from core.inference.result import as_html, clock, hertz, reasons_in_words
+from core.inference.why import SECONDS, heard_alone, strongest_stretch
+from core.jobs import kinds
+from core.learning import model as models
+from core.library.preprocessing import codes_of
+
+SHOWN = 5
+"""Songs that sound alike."""
+PATCHES = 3
+"""Reasons to be heard."""
+MOST_STRETCHES = 12
+"""Parts that are told in words; more are better seen in the chart."""
+LONG_S = 20.0
+"""From this length on, a part of a song can be chosen."""
+
+
+def parts(answer: Prediction) -> None:
+    """Which part is what, where parts differ."""
+    stretches = answer.stretches
+    if not 1 < len(stretches) <= MOST_STRETCHES:
+        return
+    told = [
+        f"{ui.clock(one.start_s)}–{ui.clock(one.end_s)} {ui.plain(one.verdict.kind if one.verdict.refused else ' + '.join(one.verdict.genres))}"
+        for one in stretches
+    ]
+    st.caption(" · ".join(told))
+
+
+def closer(name: str, data: bytes, entry: models.Entry, answer: Prediction) -> None:
+    """What sounds alike, and why: worked out when it is asked for."""
+    key = state.upload_key(data)[:16]
+    chosen = st.segmented_control(
+        "Look closer", ["Sounds like", "Why?"], label_visibility="collapsed", key=f"closer-{key}"
+    )
+    if chosen == "Sounds like":
+        sounds_like(data, entry, answer, key)
+    elif chosen == "Why?":
+        why(data, entry, answer, key)
+    if chosen:
+        _page(name, data, entry, answer, key)
+
+
+def sounds_like(data: bytes, entry: models.Entry, answer: Prediction, key: str) -> None:
+    """The songs of the library that sound most like an upload, or like a part of it."""
+    if answer.embeddings is None:
+        st.info("This model was made by an older Genrescope and cannot tell. Train one anew.", icon=":material/info:")
+        return
+    offer_to_listen(entry, key)
+    if not len(state.neighbourhood(entry)):
+        return
+    part = (0.0, answer.duration_s)
+    if answer.duration_s >= LONG_S:
+        part = st.slider(
+            "Like which part of it?", 0.0, round(answer.duration_s, 1), (0.0, round(answer.duration_s, 1)), step=1.0,
+            format="%d s", key=f"part-{key}",
+        )  # fmt: skip
+    artist = state.upload_artist(data)
+    others = bool(artist) and st.toggle(f"Leave out songs by {ui.plain(artist)}", key=f"others-{key}")
+    for one in _alike(data, entry, answer, part, artist if others else ""):
+        row(one)
+
+
+def _alike(
+    data: bytes, entry: models.Entry, answer: Prediction, part: tuple[float, float], not_by: str
+) -> list[Similar]:
+    embedding = answer.embedding(*part)
+    if embedding is None:
+        return []
+    tracks = {track.id: track for track in state.tracks()}
+    return similar(state.neighbourhood(entry), tracks, embedding, n=SHOWN, sha256=state.upload_key(data), not_by=not_by)
+
+
+def row(one: Similar) -> None:
+    """A song that sounds alike, and its sound."""
+    left, right = st.columns([3, 2], vertical_alignment="center")
+    by = f"{ui.plain(one.artist)} – " if one.artist else ""
+    left.markdown(
+        f"{by}**{ui.plain(one.title)}**  \n:small[{ui.plain(one.label) or 'no genre yet'} · {one.likeness:.0%} alike]"
+    )
+    with right:
+        track = next(track for track in state.tracks() if track.id == one.track_id)
+        ui.player(track)
+
+
+def offer_to_listen(entry: models.Entry, key: str) -> None:
+    """Songs that the model has not listened to yet, and a job for that."""
+    job = state.queue().latest("embed")
+    if job and job.unfinished:
+        ui.job_panel(job)
+        return
+    recipe = models.read_card(entry.folder).spectrogram
+    missing = len(state.embeddings(entry).missing(recipe.fingerprint))
+    if not missing and not len(state.neighbourhood(entry)):
+        ui.empty("Your library has no song with a spectrogram yet.", go_to="library", label="Import songs")
+    elif missing:
+        st.markdown(f"The model has not listened to {ui.counted(missing, 'song')} of your library yet.")
+        if st.button(f"Listen to {missing:,}", icon=":material/hearing:", type="primary", key=f"listen-{key}"):
+            state.begin(kinds.submit_embed(state.queue(), entry.name))
+            st.rerun()
+
+
+def why(data: bytes, entry: models.Entry, answer: Prediction, key: str) -> None:
+    """What in an upload spoke for a genre: seen, told, heard."""
+    order = sorted(answer.genres, key=lambda genre: -answer.spectrum[answer.genres.index(genre)])
+    genre = st.selectbox("What spoke for", order, key=f"genre-{key}")
+    column = answer.genres.index(genre)
+    start_s = strongest_stretch(answer.taggram, answer.crop_starts_s, answer.crop_s, column, seconds=SECONDS)
+    if answer.duration_s > SECONDS:
+        start_s = st.slider(
+            f"Which {SECONDS:.0f} seconds?", 0.0, float(int(answer.duration_s - SECONDS)), float(int(start_s)), step=1.0,
+            format="%d s", key=f"start-{key}-{genre}",
+        )  # fmt: skip
+    told = state.reasons(entry, data, genre, start_s)
+    model, limits = state.model(entry), state.settings()
+    codes, _ = codes_of(
+        BytesIO(data), model.recipe, filters=model.filters, max_s=limits.max_audio_s, max_bytes=limits.max_audio_bytes
+    )
+    first, last = (round(edge / model.recipe.frame_s) for edge in (told.edges_s[0], told.edges_s[-1]))
+    figure = charts.spectrogram(codes[first:last], model.recipe, begin_s=float(told.edges_s[0]), filters=model.filters)
+    st.markdown(ui.plain(reasons_in_words(told)))
+    st.plotly_chart(charts.influence(figure, told, model.recipe.n_mels), config={"displayModeBar": False})
+    st.caption(
+        f"Bright is what the model took {ui.plain(genre)} from: where it is covered, the model takes the answer back. "
+        "What is veiled made no difference, or spoke against it. Time from left to right, frequency from bottom to top."
+    )
+    patches = told.best(PATCHES)
+    for place, patch in zip(st.columns(PATCHES), patches, strict=False):
+        start, end, low, high = patch
+        place.caption(f"{clock(start)}–{clock(end)}, {hertz(low)} to {hertz(high)}, alone:")
+        place.audio(as_wav(heard_alone(state.upload_sound(data), patch)), format="audio/wav")
+
+
+def _page(name: str, data: bytes, entry: models.Entry, answer: Prediction, key: str) -> None:
+    """The result as a file."""
+    kept = state.reasons_of(entry, data)
+    alike = _alike(data, entry, answer, (0.0, answer.duration_s), "")
+    st.download_button(
+        "Save this result as a page",
+        as_html(name, answer, alike, kept),
+        file_name="result.html",
+        mime="text/html",
+        icon=":material/download:",
+        key=f"page-{key}",
+    )
+
+
+def like_a_track(track_id: int, artist: str) -> None:
+    """On the Explore page: songs of the library that sound most like one of them."""
+    usable = [entry for entry in models.list_models(state.settings()) if entry.card]
+    entry = next((entry for entry in usable if len(state.neighbourhood(entry))), usable[0] if usable else None)
+    if entry is None:
+        ui.empty("A model tells which songs sound alike. There is none yet.", go_to="train", label="Train a network")
+        return
+    offer_to_listen(entry, "explore")
+    known = state.embedded(entry)
+    if track_id not in known.track_ids:
+        return
+    others = bool(artist) and st.toggle(f"Leave out songs by {ui.plain(artist)}", key="others-explore")
+    place = known.track_ids.index(track_id)
+    tracks = {track.id: track for track in state.tracks()}
+    found = similar(
+        state.neighbourhood(entry), tracks, known.vectors[place], n=SHOWN, sha256=known.sha256s[place],
+        not_by=artist if others else "",
+    )  # fmt: skip
+    for one in found:
+        row(one)
+    st.caption(f"By the ear of {ui.plain(entry.name)}.")
+    st.page_link(pages()["map"], label="See the map of all songs", icon=":material/scatter_plot:")
