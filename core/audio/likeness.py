@@ -13,7 +13,7 @@ from core.music import CodeArray, FloatArray
 from core.recipes import DB_STEP
 
 SAME = 0.6
-"""Likeness from which on two songs are the same recording. Measured (`benchmarks/bench_likeness.py`): re-encoded, quietened
+"""Likeness from which on two songs are the same recording. Measured (`benchmarks/likeness.py`): re-encoded, quietened
 or trimmed songs reach 0.86 or more, the same recording from two encoders 0.80 or more, different songs 0.41 at most."""
 NEIGHBOURS = 5
 """Nearest songs that are compared in earnest with each song."""

@@ -191,7 +191,12 @@ def why(
             for i, value in enumerate(told.by_band.tolist())
         ]
         head = f"{file.name}, {clock(told.edges_s[0])} to {clock(told.edges_s[-1])}: {told.genre} {told.share:.0%}"
-        lines = [head, reasons_in_words(told), "By frequency, on average (above 0 for it, below against it; log-odds):", *bands]
+        lines = [
+            head,
+            reasons_in_words(told),
+            "By frequency, on average (above 0 for it, below against it; log-odds):",
+            *bands,
+        ]
         answer(as_json, {"file": str(file), **reasons_document(told)}, lines)
 
 

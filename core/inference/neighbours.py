@@ -4,7 +4,7 @@ The recommendation of Elbir & Aydin (2020, "Music genre classification and music
 by the features of a network that learned genres.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,17 +46,13 @@ class Neighbourhood:
         """How many songs there are."""
         return len(self._track_ids)
 
-    def nearest(self, embedding: FloatArray, *, n: int = 10, without: Collection[int] = ()) -> list[Neighbour]:
-        """The `n` songs most like `embedding`, (n_dimensions,), the most alike first; `without` are track ids left out."""
-        likeness = self._directions @ _directions(embedding[None])[0]
-        if without:
-            likeness[np.isin(self._track_ids, list(without))] = -np.inf
-        n = min(n, int(np.isfinite(likeness).sum()))
-        if n == 0:
-            return []
-        best = np.argpartition(-likeness, n - 1)[:n]
-        order = best[np.lexsort((self._track_ids[best], -likeness[best]))]
-        return [Neighbour(int(self._track_ids[i]), float(np.clip(likeness[i], -1, 1))) for i in order]
+    def ranked(self, embedding: FloatArray) -> Iterator[Neighbour]:
+        """All songs, those most like `embedding`, (n_dimensions,), first; of equals the first by track id."""
+        if not len(self):
+            return
+        likeness = np.clip(self._directions @ _directions(embedding[None])[0], -1, 1)
+        for place in np.lexsort((self._track_ids, -likeness)):
+            yield Neighbour(int(self._track_ids[place]), float(likeness[place]))
 
 
 def similar(
@@ -73,16 +69,15 @@ def similar(
     Tracks that are set aside are left out.
     """
     names = artists_in(not_by)
-    without = [
-        track.id
-        for track in tracks.values()
-        if track.set_aside or (sha256 and track.sha256 == sha256) or (names and names & artists_in(track.artist))
-    ]
-    found = []
-    for neighbour in neighbourhood.nearest(embedding, n=n, without=without):
-        if track := tracks.get(neighbour.track_id):
-            label = track.label.top if track.label else ""
-            found.append(Similar(track.id, track.artist, track.title, label, track.path, neighbour.likeness))
+    found: list[Similar] = []
+    for neighbour in neighbourhood.ranked(embedding):
+        if len(found) == n:
+            break
+        track = tracks.get(neighbour.track_id)
+        if track is None or track.set_aside or track.sha256 == sha256 or names & artists_in(track.artist):
+            continue
+        label = track.label.top if track.label else ""
+        found.append(Similar(track.id, track.artist, track.title, label, track.path, neighbour.likeness))
     return found
 
 

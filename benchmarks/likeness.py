@@ -1,6 +1,6 @@
 """Is the same recording known again? Real songs, encoded, quietened and trimmed, beside pairs of different songs.
 
-`python -m benchmarks.bench_likeness [songs]`; about five seconds a song.
+`python -m benchmarks.likeness [songs]`; about five seconds a song.
 """
 
 import csv
