@@ -109,7 +109,8 @@ class Trainer:
         elif self.recipe.epochs is not None:
             steps = self.recipe.epochs * per_epoch
         else:
-            step_s, song_s = copy.deepcopy(self).measure(check)
+            kept = {id(self.store): self.store}  # it holds files open, and is not changed by reading
+            step_s, song_s = copy.deepcopy(self, kept).measure(check)
             split = self.plan.split
             left_s = (self.recipe.max_minutes or 0) * 60 - 2 * song_s * len(split.test)
             steps = max(1, int(left_s / (step_s + song_s * len(split.validation) / per_epoch)))

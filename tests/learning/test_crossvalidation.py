@@ -111,6 +111,12 @@ def test_cut_off_it_goes_on_and_comes_to_the_same(workspace: Workspace, prepared
     assert again["evaluation"] != report["evaluation"], "one that has finished is not overwritten"
 
 
+def test_minutes_are_for_every_fold(workspace: Workspace) -> None:
+    """The second fold is measured while files of the first are still open."""
+    report = workspace.run(Request(folds=2), TrainingRecipe(max_minutes=0.02, **QUICK))
+    assert report["songs"] == 24 and all(fold["steps"] >= 1 for fold in report["folds"])
+
+
 def test_random_folds_say_that_they_flatter(workspace: Workspace) -> None:
     report = workspace.run(Request(protocol="random", folds=2), TrainingRecipe(steps=1, **QUICK))
     assert report["songs"] == 24 and report["protocol"] == "random"
