@@ -26,6 +26,8 @@ COLOURS = (
 )  # fmt: skip
 """As in `.streamlit/config.toml`."""
 NO_COLOURS: Mapping[str, str] = MappingProxyType({})
+MUTED = 0.25
+"""How opaque bars and curves are where no genre is claimed."""
 MAX_COLUMNS = 1200
 """Columns of a spectrogram picture: more than a screen shows."""
 MAX_POINTS = 400
@@ -39,13 +41,15 @@ def genre_scale(genres: Sequence[str], colours: Mapping[str, str]) -> alt.Scale:
     return alt.Scale(domain=list(genres), range=palette)
 
 
-def genre_bars(spectrum: FloatArray, genres: Sequence[str], colours: Mapping[str, str] = NO_COLOURS) -> alt.Chart:
-    """A genre spectrum, (n_genres,), as bars, strongest first, with percentages."""
+def genre_bars(
+    spectrum: FloatArray, genres: Sequence[str], colours: Mapping[str, str] = NO_COLOURS, *, muted: bool = False
+) -> alt.Chart:
+    """A genre spectrum, (n_genres,), as bars, strongest first, with percentages; `muted` where no genre is claimed."""
     table = pd.DataFrame({"genre": genres, "share": spectrum.astype(float)})
     table["label"] = [f"{genre}  {share:.0%}" for genre, share in zip(genres, spectrum, strict=True)]
     return (
         alt.Chart(table)
-        .mark_bar(cornerRadiusEnd=4)
+        .mark_bar(cornerRadiusEnd=4, opacity=MUTED if muted else 1)
         .encode(
             x=alt.X("share:Q", title=None, axis=None, scale=alt.Scale(domain=[0, 1])),
             y=alt.Y(
@@ -67,8 +71,10 @@ def spectrum_over_time(
     crop_s: float,
     genres: Sequence[str],
     colours: Mapping[str, str] = NO_COLOURS,
+    *,
+    muted: bool = False,
 ) -> alt.Chart:
-    """The course of a song: shares of the genres over time, `taggram` (n_crops, n_genres), stacked to 1."""
+    """The course of a song: shares of the genres over time, `taggram` (n_crops, n_genres), stacked to 1. `muted` as above."""
     middles = starts_s + crop_s / 2
     groups = np.array_split(np.arange(len(middles)), min(MAX_POINTS, len(middles)))
     shares = np.array([taggram[group].mean(axis=0) for group in groups])
@@ -85,7 +91,7 @@ def spectrum_over_time(
     )
     return (
         alt.Chart(table)
-        .mark_area(interpolate="monotone", opacity=0.9)
+        .mark_area(interpolate="monotone", opacity=MUTED if muted else 0.9)
         .encode(
             x=alt.X("seconds:Q", title="time", axis=_clock_axis(), scale=alt.Scale(nice=False)),
             y=alt.Y("share:Q", title=None, stack="normalize", axis=alt.Axis(format="%", tickCount=3)),

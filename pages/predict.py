@@ -75,10 +75,11 @@ def show(name: str, data: bytes, entry: models.Entry, *, coarsely: bool) -> None
                 st.warning(f"Not sure. {ui.plain(doubt)}", icon=":material/help:")
             ui.upload_player(name, data)
             left, right = st.columns([2, 3])
-            left.altair_chart(charts.genre_bars(answer.spectrum, answer.genres, state.colours()))
+            muted = answer.verdict.refused
+            left.altair_chart(charts.genre_bars(answer.spectrum, answer.genres, state.colours(), muted=muted))
             right.altair_chart(
                 charts.spectrum_over_time(
-                    answer.taggram, answer.crop_starts_s, answer.crop_s, answer.genres, state.colours()
+                    answer.taggram, answer.crop_starts_s, answer.crop_s, answer.genres, state.colours(), muted=muted
                 )
             )
             right.caption(f"What sounds when, over {duration_in_words(answer.duration_s)}.")

@@ -35,7 +35,8 @@ BAND_GROUPS = 8
 class Reasons:
     """What spoke for `genre` in a stretch of a song.
 
-    `influence` (n_slots, n_groups) is by how much the log-odds of the genre fall when a patch is covered, nats: above 0 it
+    `influence` (n_slots, n_groups) is by how much the log-odds of the genre, the mean over the stretch, fall when a patch is
+    covered, nats: above 0 it
     spoke for the genre, below 0 against it. `by_time` (n_slots,) covers all frequencies of a slot at once, `by_band`
     (n_groups,) is the mean of a group's patches. `edges_s` (n_slots + 1,) are seconds of the song, `edges_hz` (n_groups + 1,) hertz.
     """
@@ -159,10 +160,10 @@ def reasons(
         return cut(covered, crop_frames=crop_frames, stride=stride)[hear], hear
 
     def fall(patches: list[tuple[int, int, int, int]]) -> list[float]:
-        """By how much the log-odds fall, the mean over the crops that hear each patch."""
+        """By how much the log-odds, the mean over all crops, fall."""
         made = [taken_back(*patch) for patch in patches]
         told = np.split(ask(np.concatenate([crops for crops, _ in made])), np.cumsum([len(h) for _, h in made])[:-1])
-        return [float((whole[hear] - odds).mean()) for (_, hear), odds in zip(made, told, strict=True)]
+        return [float((whole[hear] - odds).sum() / len(whole)) for (_, hear), odds in zip(made, told, strict=True)]
 
     rows = []
     for number, (start, end) in enumerate(slots, start=1):

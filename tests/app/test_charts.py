@@ -36,6 +36,16 @@ def test_bars_hold_the_spectrum() -> None:
     assert {row["genre"]: round(row["share"], 3) for row in rows} == {"drone": 0.2, "hiss": 0.7, "hum": 0.1}
 
 
+def test_what_is_not_claimed_is_muted() -> None:
+    spectrum, taggram = np.array([0.2, 0.7, 0.1], np.float32), np.full((3, 3), 1 / 3, np.float32)
+    for make in (
+        lambda muted: charts.genre_bars(spectrum, GENRES, muted=muted),
+        lambda muted: charts.spectrum_over_time(taggram, np.arange(3.0), 2.0, GENRES, muted=muted),
+    ):
+        loud, quiet = (make(muted).to_dict()["mark"]["opacity"] for muted in (False, True))
+        assert quiet < 0.5 < loud
+
+
 @pytest.mark.parametrize("n_crops", [1, 2, 399, 400, 401, 5000])
 def test_the_course_is_thinned_and_keeps_its_mean(n_crops: int) -> None:
     taggram = softmax(np.random.default_rng(0).normal(size=(n_crops, 3)).astype(np.float32))
