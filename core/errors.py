@@ -35,6 +35,10 @@ class JobFailed(GenrescopeError):
     """A job that another process ran has failed; the text is the job's own."""
 
 
+class ClusterError(GenrescopeError):
+    """A Dask cluster that is set cannot be used, or went away."""
+
+
 class SourceError(GenrescopeError):
     """A playlist, a service or a list cannot be read."""
 

@@ -26,6 +26,7 @@ FLOORS = [
         "core.jobs",
         "core.jobs.queue",
         "core.jobs.compute",
+        "core.jobs.cluster",
         "core.jobs.context",
         "core.fetch",
         "core.fetch_file",
@@ -224,6 +225,8 @@ def _nevers(file: File) -> Iterator[str]:
         yield "charts know streamlit"
     if file.uses("torchaudio") and name != "core.learning.augment":
         yield "torchaudio outside augment"
+    if file.uses("distributed", "dask") and name != "core.jobs.cluster":
+        yield "Dask outside jobs/cluster"
     if file.uses(*NETWORK) and not _may_use_the_network(file, room):
         yield "network"
     if name not in SQL_ROOMS and not _only_a_health_check(file) and (file.uses("sqlite3") or any(_sql(file.tree))):
@@ -410,6 +413,7 @@ def test_a_file_without_a_floor_is_found(tmp_path: Path) -> None:
         ("core__learning__graph", "from scipy.stats import norm", "who asks a model imports what trains it"),
         ("app__charts", "from streamlit import write", "charts know streamlit"),
         ("core__doctor", "import torchaudio", "torchaudio outside augment"),
+        ("core__jobs__compute", "from distributed import Client", "Dask outside jobs/cluster"),
         ("core__library__x", "import urllib.request", "network"),
         ("core__cli", "def f():\n    from requests import get", "network"),
         ("core__jobs__worker", "import socket\nsocket.gethostname()\nsocket.create_connection(('a', 1))", "network"),

@@ -56,7 +56,8 @@ def test_a_setting_exists(variable: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/glossary.md", "data/README.md"]
+    "document",
+    ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/glossary.md", "docs/scaling.md", "data/README.md"],
 )
 def test_linked_files_are_there(document: str) -> None:
     path = PROJECT / document

@@ -1,15 +1,17 @@
-"""Where work that fans out over songs runs: a pool of processes, one crash of which stops nothing else."""
+"""Where work that fans out over songs runs: a pool of processes, one crash of which stops nothing else; or a Dask cluster."""
 
 import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
 from multiprocessing.connection import wait as wait_for
 from typing import TypeVar
 
-from core.errors import GenrescopeError
+from core.errors import ClusterError, GenrescopeError
+from core.jobs.cluster import cluster, is_dead, modest
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -20,14 +22,71 @@ def executor(processes: int) -> Executor:
     return ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"), initializer=begin_worker)
 
 
+CRASHED = "Reading this file crashed the decoder, twice. It is damaged in an unusual way."
+
+
 def fan_out(
-    function: Callable[[Item], Result], items: Iterable[Item], *, processes: int, check: Callable[[], None]
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    processes: int,
+    check: Callable[[], None],
+    scheduler: str = "",
 ) -> Iterator[tuple[Item, Result | Exception]]:
     """Yield (item, result or the error it raised) for every item, as they come.
 
-    `check` is called often and may raise to stop; what runs is then abandoned. An item whose process dies (a crash in
-    a decoder, out of memory) is tried once more on its own, and answered with an error if it happens again.
+    On `processes` processes of this machine, or on the Dask cluster whose `scheduler` is named. `check` is called often
+    and may raise to stop; what runs is then abandoned. An item whose process dies (a crash in a decoder, out of memory) is
+    tried again, and answered with an error if it goes on happening. Raises `ClusterError` if the cluster cannot be used.
     """
+    if scheduler:
+        return _on_cluster(function, items, check, scheduler)
+    return _on_processes(function, items, processes, check)
+
+
+def _on_cluster(
+    function: Callable[[Item], Result], items: Iterable[Item], check: Callable[[], None], scheduler: str
+) -> Iterator[tuple[Item, Result | Exception]]:
+    """As `fan_out`. Twice as many items are handed out as are done at once, so that no worker waits for the next.
+
+    What a worker that dies had before it is blamed together; so at the end each of these is tried once more on its own.
+    """
+    suspects: list[Item] = []
+    with cluster(scheduler) as (far, at_once):
+
+        def answers(some: Iterable[Item], most: int) -> Iterator[tuple[Item, Result | Exception]]:
+            todo, running = iter(some), dict[Future[Result], Item]()
+            while True:
+                for item in islice(todo, most - len(running)):
+                    running[far.submit(modest, function, item)] = item
+                if not running:
+                    return
+                check()
+                finished, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    item = running.pop(future)
+                    try:
+                        yield item, future.result()
+                    except CancelledError:
+                        raise ClusterError(
+                            f"The Dask scheduler at {scheduler} went away. What was done is kept: start it, and go on."
+                        ) from None
+                    except Exception as error:  # noqa: BLE001 - it is the item's answer
+                        yield item, error
+
+        for item, answer in answers(items, 2 * at_once):
+            if is_dead(answer):
+                suspects.append(item)
+            else:
+                yield item, answer
+        for item, answer in answers(suspects, 1):
+            yield item, GenrescopeError(CRASHED) if is_dead(answer) else answer
+
+
+def _on_processes(
+    function: Callable[[Item], Result], items: Iterable[Item], processes: int, check: Callable[[], None]
+) -> Iterator[tuple[Item, Result | Exception]]:
+    """As `fan_out`. What was running beside a process that died is done once more, each on its own."""
     suspects: list[Item] = []
     pool = executor(processes)
     running: dict[Future[Result], Item] = {}
@@ -73,7 +132,7 @@ def _alone(function: Callable[[Item], Result], item: Item) -> Result | Exception
     with executor(1) as pool:
         error = (future := pool.submit(function, item)).exception()
     if isinstance(error, BrokenProcessPool):
-        return GenrescopeError("Reading this file crashed the decoder, twice. It is damaged in an unusual way.")
+        return GenrescopeError(CRASHED)
     return error if isinstance(error, Exception) else future.result()
 
 

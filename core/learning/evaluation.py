@@ -173,7 +173,8 @@ def evaluate_folder(
         genre_of[path] = known[genre.casefold()]
         orders.append(_Order(path, model.recipe, model.filters, settings.max_audio_s, settings.max_audio_bytes))
     answered: list[tuple[str, int, FloatArray]] = []
-    results = fan_out(_spectrogram, orders, processes=max(1, min(settings.processes, len(orders))), check=check)
+    processes = max(1, min(settings.processes, len(orders)))
+    results = fan_out(_spectrogram, orders, processes=processes, check=check, scheduler=settings.dask_scheduler)
     for done, (order, codes) in enumerate(results, start=1):
         if isinstance(codes, Exception):
             if not isinstance(codes, GenrescopeError | OSError):

@@ -128,7 +128,10 @@ def preprocess(
     )
     processes = max(1, min(settings.processes, len(todos)))
     on_progress(0, len(todos))
-    for done, (order, made) in enumerate(fan_out(make, orders, processes=processes, check=check), start=1):
+    if not todos:
+        return
+    answers = fan_out(make, orders, processes=processes, check=check, scheduler=settings.dask_scheduler)
+    for done, (order, made) in enumerate(answers, start=1):
         if isinstance(made, Made):
             library.spectrogram_made(order.todo, recipe.fingerprint, **vars(made), job_id=job_id)
         elif isinstance(made, GenrescopeError | OSError):
