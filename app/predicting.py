@@ -1,19 +1,15 @@
 """Below an answer on the Predict page: what is claimed of which part, what sounds alike, and what spoke for a genre."""
 
-from io import BytesIO
-
 import streamlit as st
 
 from app import charts, state, ui
 from app.navigation import pages
-from core.audio.waveform import as_wav
 from core.inference.neighbours import Similar, similar
 from core.inference.prediction import Prediction
 from core.inference.result import as_html, clock, hertz, reasons_in_words
-from core.inference.why import SECONDS, heard_alone, strongest_stretch
+from core.inference.why import SECONDS, strongest_stretch
 from core.jobs import kinds
 from core.learning import model as models
-from core.library.preprocessing import codes_of
 
 SHOWN = 5
 """Songs that sound alike."""
@@ -122,10 +118,7 @@ def why(data: bytes, entry: models.Entry, answer: Prediction, key: str) -> None:
             format="%d s", key=f"start-{key}-{genre}",
         )  # fmt: skip
     told = state.reasons(entry, data, genre, start_s)
-    model, limits = state.model(entry), state.settings()
-    codes, _ = codes_of(
-        BytesIO(data), model.recipe, filters=model.filters, max_s=limits.max_audio_s, max_bytes=limits.max_audio_bytes
-    )
+    model, codes = state.model(entry), state.upload_codes(entry, data)
     first, last = (round(edge / model.recipe.frame_s) for edge in (told.edges_s[0], told.edges_s[-1]))
     figure = charts.spectrogram(codes[first:last], model.recipe, begin_s=float(told.edges_s[0]), filters=model.filters)
     st.markdown(ui.plain(reasons_in_words(told)))
@@ -138,7 +131,7 @@ def why(data: bytes, entry: models.Entry, answer: Prediction, key: str) -> None:
     for place, patch in zip(st.columns(PATCHES), patches, strict=False):
         start, end, low, high = patch
         place.caption(f"{clock(start)}–{clock(end)}, {hertz(low)} to {hertz(high)}, alone:")
-        place.audio(as_wav(heard_alone(state.upload_sound(data), patch)), format="audio/wav")
+        place.audio(state.upload_alone(data, patch), format="audio/wav")
 
 
 def _page(name: str, data: bytes, entry: models.Entry, answer: Prediction, key: str) -> None:

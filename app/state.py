@@ -17,7 +17,7 @@ from core.collecting.places import pauses
 from core.database import Database
 from core.inference.neighbours import Neighbourhood
 from core.inference.prediction import Prediction, predict
-from core.inference.why import Reasons
+from core.inference.why import Reasons, heard_alone
 from core.inference.why import why as why_of
 from core.jobs import worker
 from core.jobs.queue import Job, Queue
@@ -32,6 +32,7 @@ from core.library.genres import Genre, Genres
 from core.library.importing import PreviewRow, preview
 from core.library.label_reviews import LabelReviews
 from core.library.playlists import Comparison, PlaylistRow, Playlists, Reading
+from core.library.preprocessing import codes_of
 from core.library.reviews import Reviews
 from core.library.runs import Runs
 from core.library.store import Library, TrackRow
@@ -114,6 +115,8 @@ HEARD = "heard"
 BEGIN_OPEN = "begin-open"
 """The part of the Evaluate page that begins an evaluation stays open while the page changes around it."""
 
+AROUND_S = 0.75
+"""What is heard before and after a patch, seconds: alone it would be too short to tell."""
 SIGN_IN_S = 600.0
 """A sign-in that did not come back within this time is forgotten, seconds."""
 RECIPE = SpectrogramRecipe()
@@ -526,10 +529,26 @@ def upload_artist(data: bytes) -> str:
     return waveform.probe(BytesIO(data)).tags.get("artist", "")
 
 
-@st.cache_data(show_spinner=False, max_entries=4)
-def upload_sound(data: bytes) -> FloatArray:
-    """An upload as samples at 16 kHz, (n_samples,)."""
-    return waveform.load(BytesIO(data), max_s=settings().max_audio_s)
+@st.cache_data(show_spinner="Preparing the sound …", max_entries=50)
+def upload_alone(data: bytes, patch: tuple[float, float, float, float]) -> bytes:
+    """A patch of an upload, and a little before and after, without the other frequencies, as WAV."""
+    start_s, end_s, low_hz, high_hz = patch
+    y = waveform.excerpt(BytesIO(data), start_s - AROUND_S, end_s + AROUND_S, max_s=settings().max_audio_s)
+    return waveform.as_wav(heard_alone(y, low_hz, high_hz))
+
+
+@st.cache_data(show_spinner="Listening …", max_entries=8)
+def _upload_codes(data: bytes, folder: str, created_at: str) -> CodeArray:
+    recipe, filters, limits = _model(folder, created_at).recipe, _model(folder, created_at).filters, settings()
+    codes, _ = codes_of(
+        BytesIO(data), recipe, filters=filters, max_s=limits.max_audio_s, max_bytes=limits.max_audio_bytes
+    )
+    return codes
+
+
+def upload_codes(entry: models.Entry, data: bytes) -> CodeArray:
+    """The spectrogram of an upload as a model wants it, (n_frames, n_mels) uint8."""
+    return _upload_codes(data, str(entry.folder), entry.card.created_at if entry.card else "")
 
 
 def reasons(entry: models.Entry, data: bytes, genre: str, start_s: float) -> Reasons:

@@ -147,6 +147,21 @@ def load(
     return np.concatenate(list(blocks(source, sample_rate=sample_rate, max_s=max_s, report=report)))
 
 
+def excerpt(
+    source: Source, start_s: float, end_s: float, *, sample_rate: int = 16_000, max_s: float = 4 * 3600
+) -> FloatArray:
+    """Y from one second to another, (n_samples,) float32; what is past the end is missing. Errors as `blocks`."""
+    first, last = max(0, round(start_s * sample_rate)), round(end_s * sample_rate)
+    kept: list[FloatArray] = []
+    at = 0
+    for block in blocks(source, sample_rate=sample_rate, max_s=max_s):
+        kept.append(block[max(0, first - at) : max(0, last - at)])
+        at += block.size
+        if at >= last:
+            break
+    return np.concatenate(kept)
+
+
 def envelope(pieces: Iterator[FloatArray], *, sample_rate: int = 16_000, per_second: int = 20) -> FloatArray:
     """Lowest and highest sample of every 1/`per_second` s of y: (n, 2) float32, to draw a waveform from."""
     step = sample_rate // per_second

@@ -184,21 +184,12 @@ def reasons(
     )
 
 
-def heard_alone(
-    y: FloatArray, patch: tuple[float, float, float, float], *, sample_rate: int = 16_000, around_s: float = 0.75
-) -> FloatArray:
-    """What a patch sounds like without the other frequencies, and a little before and after: y (n,) -> (m,), at most 1.
-
-    `patch` is (from second, to second, from hertz, to hertz).
-    """
-    start_s, end_s, low_hz, high_hz = patch
-    piece = y[max(0, round((start_s - around_s) * sample_rate)) : round((end_s + around_s) * sample_rate)]
-    if len(piece) == 0:
-        return piece
-    spectrum = np.fft.rfft(piece)
-    frequencies = np.fft.rfftfreq(len(piece), 1 / sample_rate)
+def heard_alone(y: FloatArray, low_hz: float, high_hz: float, *, sample_rate: int = 16_000) -> FloatArray:
+    """What y (n,) sounds like without the frequencies outside two: (n,), its loudest sample at 0.9."""
+    spectrum = np.fft.rfft(y)
+    frequencies = np.fft.rfftfreq(len(y), 1 / sample_rate)
     spectrum[(frequencies < low_hz) | (frequencies > high_hz)] = 0
-    alone = np.fft.irfft(spectrum, len(piece))
+    alone = np.fft.irfft(spectrum, len(y))
     return np.asarray(0.9 * alone / max(float(np.abs(alone).max()), 1e-6), np.float32)
 
 

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from core.audio.waveform import DecodeReport, as_wav, blocks, envelope, load, probe
+from core.audio.waveform import DecodeReport, as_wav, blocks, envelope, excerpt, load, probe
 from core.errors import AudioError
 from tests.sounds import CODECS, tone, write_float_wav, write_sound
 
@@ -607,3 +607,17 @@ def test_real_songs_of_every_format_have_their_length_and_tags(shared_data: Path
         assert announced.tags["artist"]
         assert announced.tags["title"]
         assert 0.01 < report.peak < 2
+
+
+@pytest.mark.parametrize(("start_s", "end_s"), [(0.0, 1.0), (1.25, 4.5), (4.5, 99.0), (-3.0, 0.5), (0.9, 1.1)])
+def test_an_excerpt_is_a_part_of_the_whole(tmp_path: Path, start_s: float, end_s: float) -> None:
+    sound = write_sound(tmp_path / "a.wav", tone(220, 5.0, sample_rate=16_000), sample_rate=16_000)
+    whole = load(sound)
+    part = excerpt(sound, start_s, end_s)
+    assert np.array_equal(part, whole[max(0, round(start_s * 16_000)) : round(end_s * 16_000)])
+
+
+def test_an_excerpt_reads_no_further_than_it_must(tmp_path: Path) -> None:
+    sound = write_sound(tmp_path / "a.wav", tone(220, 20.0, sample_rate=16_000), sample_rate=16_000)
+    sound.write_bytes(sound.read_bytes()[:400_000])  # cut off after 12 s, which nobody asked about
+    assert len(excerpt(sound, 1.0, 2.0)) == 16_000

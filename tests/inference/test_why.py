@@ -142,13 +142,12 @@ def test_the_strongest_stretch_is_where_the_genre_is() -> None:
     assert cut(np.zeros((3, 4), np.uint8), crop_frames=8, stride=4).shape == (1, 8, 4)
 
 
-def test_a_patch_is_heard_without_the_rest() -> None:
-    t = np.arange(4 * 16_000) / 16_000
+def test_some_frequencies_are_heard_without_the_rest() -> None:
+    t = np.arange(2 * 16_000) / 16_000
     y = (0.3 * np.sin(2 * np.pi * 200 * t) + 0.1 * np.sin(2 * np.pi * 3000 * t)).astype(np.float32)
-    alone = heard_alone(y, (1.0, 2.0, 2000.0, 4000.0), around_s=0.5)
-    assert len(alone) == 2 * 16_000 and np.abs(alone).max() == pytest.approx(0.9, abs=0.01)
+    alone = heard_alone(y, 2000.0, 4000.0)
+    assert len(alone) == len(y) and np.abs(alone).max() == pytest.approx(0.9, abs=0.01)
     spectrum = np.abs(np.fft.rfft(alone))
     assert spectrum.argmax() * 16_000 / len(alone) == pytest.approx(3000, abs=2)
     assert spectrum[:1000].max() < 0.01 * spectrum.max()
-    assert len(heard_alone(y, (90.0, 91.0, 0.0, 100.0))) == 0, "past the end there is nothing"
-    assert len(heard_alone(y, (0.0, 0.5, 0.0, 8000.0))) == round(1.25 * 16_000)
+    assert not heard_alone(np.zeros(100, np.float32), 0.0, 100.0).any()
