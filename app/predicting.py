@@ -33,9 +33,9 @@ def parts(answer: Prediction) -> None:
     st.caption(" · ".join(told))
 
 
-def closer(name: str, data: bytes, entry: models.Entry, answer: Prediction) -> None:
-    """What sounds alike, and why: worked out when it is asked for."""
-    key = state.upload_key(data)[:16]
+def closer(name: str, data: bytes, entry: models.Entry, answer: Prediction, *, place: int) -> None:
+    """What sounds alike, and why: worked out when it is asked for. `place` is that of the upload, as one may be there twice."""
+    key = f"{place}-{state.upload_key(data)[:16]}"
     chosen = st.segmented_control(
         "Look closer", ["Sounds like", "Why?"], label_visibility="collapsed", key=f"closer-{key}"
     )

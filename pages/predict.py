@@ -56,8 +56,8 @@ def choose_grain(genres: Sequence[str]) -> bool:
     return grain == "coarse"
 
 
-def show(name: str, data: bytes, entry: models.Entry, *, coarsely: bool) -> None:
-    """One upload: its sound, its genres, their course."""
+def show(name: str, data: bytes, entry: models.Entry, *, coarsely: bool, place: int) -> None:
+    """One upload, at a `place` among them: its sound, its genres, their course."""
     with st.container(border=True):
         st.markdown(f"##### {ui.plain(name)}")
         with ui.told_errors():
@@ -84,7 +84,7 @@ def show(name: str, data: bytes, entry: models.Entry, *, coarsely: bool) -> None
             )
             right.caption(f"What sounds when, over {duration_in_words(answer.duration_s)}.")
             predicting.parts(answer)
-            predicting.closer(name, data, entry, whole)
+            predicting.closer(name, data, entry, whole, place=place)
 
 
 ui.header("Predict", "Drop in any song: which genres is it made of, and where in the song does each one sound?")
@@ -117,5 +117,5 @@ st.file_uploader(
 )
 uploads = state.get(state.UPLOADS) or []
 coarsely = bool(uploads and chosen.card) and choose_grain(chosen.card.genres)
-for name, data in uploads:
-    show(name, data, chosen, coarsely=coarsely)
+for place, (name, data) in enumerate(uploads):
+    show(name, data, chosen, coarsely=coarsely, place=place)

@@ -142,7 +142,7 @@ def test_a_fine_map_is_drawn_by_a_job_and_then_chosen(embedded: model.Model, hom
 def test_what_sounds_alike_is_heard_and_an_artist_can_be_left_out(embedded: model.Model, tmp_path: Path) -> None:
     data = upload(tmp_path)
     key = state.upload_key(data)[:16]
-    shown = show("predict", **{state.UPLOADS: [(NAME, data)], f"closer-{key}": "Sounds like"})
+    shown = show("predict", **{state.UPLOADS: [(NAME, data)], f"closer-0-{key}": "Sounds like"})
     assert not shown.error and len(shown.get("audio")) == 1 + 5, "the upload, and five songs"
     assert text(shown).count("% alike") == 5 and dangers(shown) == []
     toggle = next(one for one in shown.toggle if "Drone Artist 0" in one.label.replace("\\", ""))
@@ -158,7 +158,7 @@ def test_what_sounds_alike_is_heard_and_an_artist_can_be_left_out(embedded: mode
 def test_why_is_seen_and_heard(embedded: model.Model, tmp_path: Path) -> None:
     data = upload(tmp_path)
     key = state.upload_key(data)[:16]
-    shown = show("predict", **{state.UPLOADS: [("a.mp3", data)], f"closer-{key}": "Why?"})
+    shown = show("predict", **{state.UPLOADS: [("a.mp3", data)], f"closer-0-{key}": "Why?"})
     assert not shown.error and "Bright is what the model took" in text(shown)
     assert 1 <= len(shown.get("audio")) <= 1 + 3
     assert "Save this result as a page" in {one.proto.label for one in shown.get("download_button")}
@@ -166,6 +166,12 @@ def test_why_is_seen_and_heard(embedded: model.Model, tmp_path: Path) -> None:
     other = next(one for one in GENRES if one != genre.value)
     genre.set_value(other)
     assert f"took {other} from" in text(run(shown))
+
+
+def test_the_same_song_dropped_twice_is_answered_twice(embedded: model.Model, tmp_path: Path) -> None:
+    data = upload(tmp_path)
+    shown = show("predict", **{state.UPLOADS: [("a.mp3", data), ("a.mp3", data)]})
+    assert len(shown.get("audio")) == 2 and not shown.error
 
 
 def test_a_refused_song_is_told_in_words(answering: model.Model, home: Settings, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from core.library.preprocessing import preprocess
 from core.library.store import Library
 from core.recipes import SpectrogramRecipe
 from core.settings import Settings
-from tests.jobs.test_compute import go_on, square_if_even, threads_of_arithmetic, until
+from tests.jobs.test_compute import crash_as_told, go_on, square_if_even, threads_of_arithmetic, until
 
 PROJECT = Path(__file__).resolve().parents[2]
 RECIPE = SpectrogramRecipe()
@@ -92,16 +92,6 @@ def scheduler(cluster: Cluster) -> str:
     return address
 
 
-def die_as_told(item: tuple[str, str]) -> str:
-    """`item` is (what to do, a file that tells how often it was done)."""
-    what, file = item
-    with Path(file).open("a") as stream:
-        stream.write("x")
-    if what == "always" or (what == "once" and Path(file).stat().st_size == 1):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return what
-
-
 def test_every_item_is_answered_once_with_its_result_or_its_error(scheduler: str) -> None:
     answers = dict(fan_out(square_if_even, range(20), processes=1, check=go_on, scheduler=scheduler))
     assert {n: answer for n, answer in answers.items() if n % 2 == 0} == {n: n * n for n in range(0, 20, 2)}
@@ -116,14 +106,14 @@ def test_workers_are_modest(scheduler: str) -> None:
 
 def test_a_dead_worker_loses_only_what_it_was_doing(scheduler: str, tmp_path: Path) -> None:
     items = [("once", str(tmp_path / "once")), *(("fine", str(tmp_path / str(n))) for n in range(6))]
-    answers = dict(fan_out(die_as_told, items, processes=1, check=go_on, scheduler=scheduler))
+    answers = dict(fan_out(crash_as_told, items, processes=1, check=go_on, scheduler=scheduler))
     assert answers == {item: item[0] for item in items}
     assert (tmp_path / "once").stat().st_size == 2
 
 
 def test_an_item_that_kills_its_workers_is_answered_with_an_error(scheduler: str, tmp_path: Path) -> None:
     items = [("always", str(tmp_path / "always")), ("fine", str(tmp_path / "fine"))]
-    answers = dict(fan_out(die_as_told, items, processes=1, check=go_on, scheduler=scheduler))
+    answers = dict(fan_out(crash_as_told, items, processes=1, check=go_on, scheduler=scheduler))
     assert answers[items[1]] == "fine"
     assert isinstance(answers[items[0]], GenrescopeError) and "crashed" in str(answers[items[0]])
 
