@@ -31,7 +31,6 @@ from core.learning.dataset import CropSampler
 from core.learning.evaluation import song_spectra
 from core.learning.networks import GenreNetwork, as_logits, decibels
 from core.learning.plan import Plan
-from core.learning.texture import TextureMachine
 from core.library.runs import Epoch
 from core.library.store import BandStatistics
 from core.music import CodeArray, FloatArray, Song
@@ -237,20 +236,16 @@ class Trainer:
         """The network of the best epoch, its heads that are not learned by steps fitted, its probabilities calibrated."""
         network = self.best_network().eval()
         if hasattr(network.body, "fit_head"):
-            crops, targets = self._whole_crops(self.plan.split.train, HEAD_CROPS, check)
+            crops, targets = self._whole_crops(HEAD_CROPS, check)
             features = _by_batch(lambda codes: network.answer(codes)[1], crops)
             network.body.fit_head(features, targets, seed=self.recipe.seed)
-        if (texture := network.texture) is not None:
-            self._fit_texture(texture, self.plan.split.train, check)
+        if network.texture is not None:
+            crops, targets = self._whole_crops(TEXTURE_CROPS, check)
+            statistics = network.texture.statistics
+            told = _by_batch(lambda codes: statistics(decibels(codes)), crops)
+            network.texture.fit(told, targets, seed=self.recipe.seed)
         self._calibrate(network, check)
-        if texture is not None:  # it was calibrated by songs it did not know; now it may learn from them, too
-            self._fit_texture(texture, (*self.plan.split.train, *self.plan.split.validation), check)
         return network
-
-    def _fit_texture(self, texture: TextureMachine, songs: Sequence[Song], check: Callable[[], None]) -> None:
-        crops, targets = self._whole_crops(songs, TEXTURE_CROPS, check)
-        told = _by_batch(lambda codes: texture.statistics(decibels(codes)), crops)
-        texture.fit(told, targets, seed=self.recipe.seed)
 
     def _calibrate(self, network: GenreNetwork, check: Callable[[], None]) -> None:
         """Fit the temperatures on the validation songs: of each voice, where there are two, then of their mean."""
@@ -277,14 +272,12 @@ class Trainer:
         ]
         network.temperature.fill_(fit_temperature(together, np.stack(truth)))
 
-    def _whole_crops(
-        self, songs: Sequence[Song], at_most: int, check: Callable[[], None]
-    ) -> tuple[CodeArray, FloatArray]:
-        """(crops (n, crop_frames, n_mels), their songs' labels (n, n_genres)), as many of every song.
+    def _whole_crops(self, at_most: int, check: Callable[[], None]) -> tuple[CodeArray, FloatArray]:
+        """(crops (n, crop_frames, n_mels), their songs' labels (n, n_genres)) of training songs, as many of every song.
 
         Evenly spread over a song; where there are more songs than `at_most` crops, one each of some of them, by the seed.
         """
-        frames = self.recipe.crop_frames
+        songs, frames = self.plan.split.train, self.recipe.crop_frames
         chance = np.random.default_rng(self.recipe.seed)
         chosen = np.sort(chance.permutation(len(songs))[:at_most])
         each = max(1, min(CROPS_OF_A_SONG, at_most // len(songs)))

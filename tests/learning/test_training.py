@@ -76,12 +76,12 @@ class Workspace:
     def card(self, name: str = "a") -> model.Card:
         return model.read_card(self.settings.models / name)
 
-    def trainer(self, folder: Path, recipe: TrainingRecipe = RECIPE) -> Trainer:
+    def trainer(self, folder: Path) -> Trainer:
         """The moving parts of a run that is not in the library."""
-        plan = make_plan(self.library.songs(SPECTROGRAM.fingerprint), recipe, HELD_OUT, SPECTROGRAM)
+        plan = make_plan(self.library.songs(SPECTROGRAM.fingerprint), RECIPE, HELD_OUT, SPECTROGRAM)
         statistics = self.library.band_statistics([song.sha256 for song in plan.split.train], SPECTROGRAM.fingerprint)
         store = SpectrogramStore(self.settings.spectrograms, SPECTROGRAM.fingerprint)
-        trainer = Trainer(plan, recipe, folder, store, statistics)
+        trainer = Trainer(plan, RECIPE, folder, store, statistics)
         trainer.limit(lambda: None)
         return trainer
 
@@ -504,28 +504,6 @@ def test_what_is_fitted_after_the_last_step_is_published_and_repeats_itself(
         assert weights["body.head.weight"].shape == (2, 128)
 
 
-def test_machines_learn_from_validation_songs_only_after_these_have_calibrated_them(
-    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = workspace.trainer(tmp_path, TrainingRecipe(steps=4, **{**QUICK, "network": "genrescope"}))
-    fit, calibrate, done = trainer.Trainer._fit_texture, trainer.Trainer._calibrate, []
-
-    def fit_and_tell(self: trainer.Trainer, texture: Any, songs: Any, check: Any) -> None:
-        done.append({song.sha256 for song in songs})
-        fit(self, texture, songs, check)
-
-    def calibrate_and_tell(self: trainer.Trainer, *rest: Any) -> None:
-        done.append("calibrated")
-        calibrate(self, *rest)
-
-    monkeypatch.setattr(trainer.Trainer, "_fit_texture", fit_and_tell)
-    monkeypatch.setattr(trainer.Trainer, "_calibrate", calibrate_and_tell)
-    made.run_epoch(lambda: None, lambda *_: None)
-    made.finished_network(lambda: None)
-    sides = [{song.sha256 for song in songs} for songs in (made.plan.split.train, made.plan.split.validation)]
-    assert done == [sides[0], "calibrated", sides[0] | sides[1]]
-
-
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_every_optimiser_goes_on_where_it_was_cut_off(prepared: Path, tmp_path: Path, optimizer: str) -> None:
     recipe = TrainingRecipe(steps=7, optimizer=optimizer, **QUICK)
@@ -551,9 +529,9 @@ def test_machines_learn_from_a_share_of_the_songs_where_they_are_many(workspace:
     """Their cost grows with the square of the crops: a large library gives no more of them than a small one."""
     made = workspace.trainer(tmp_path)
     songs = len(made.plan.split.train)
-    crops, targets = made._whole_crops(made.plan.split.train, 3, lambda: None)
+    crops, targets = made._whole_crops(3, lambda: None)
     assert crops.shape == (3, 32, 128) and targets.shape == (3, 2)
-    again, _ = made._whole_crops(made.plan.split.train, 3, lambda: None)
+    again, _ = made._whole_crops(3, lambda: None)
     assert np.array_equal(crops, again)
-    all_of_them, _ = made._whole_crops(made.plan.split.train, 2 * songs, lambda: None)
+    all_of_them, _ = made._whole_crops(2 * songs, lambda: None)
     assert len(all_of_them) == 2 * songs
