@@ -30,7 +30,7 @@ def label_and_answer(label: Mapping[str, float], spectrum: FloatArray, genres: S
         columns=["genre", "says", "share"],
     )
     base = alt.Chart(table).encode(
-        x=alt.X("share:Q", title=None, axis=None, scale=alt.Scale(domain=[0, 1.1])),
+        x=alt.X("share:Q", title=None, axis=None, scale=alt.Scale(domain=[0, 1.2])),
         y=alt.Y(
             "genre:N",
             sort=shown,
