@@ -4,6 +4,7 @@ Four models of the default recipe, each trained without one artist fold of `song
 again (`songs/models/fold-N`). With each:
 
 - the share of songs refused ("none of these", "not music"): of its test songs, of uploaded music, of what is no music;
+- of its test songs that are not refused: how many verdicts are "confident" and right, or "mixed" with the true genre named;
 - of the ten songs nearest to a test song among the other test songs, none by its artist: how many are of its genre; beside
   chance, and beside mel cepstral statistics;
 - each genre of `clips` left out in turn, its features frozen (that is, learned from `songs`): centres and spread are
@@ -25,9 +26,10 @@ from sklearn.covariance import LedoitWolf
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.accuracy import DATA, Workspace, cepstral_statistics
-from core.audio.crops import cut
+from core.audio.crops import cut, predict_song
 from core.audio.store import SpectrogramStore
 from core.inference.prediction import predict
+from core.inference.unknown import claim
 from core.learning import model
 from core.learning.plan import Request
 from core.learning.training import train
@@ -66,6 +68,20 @@ def refused(answering: model.Model, features: list[FloatArray]) -> list[bool]:
     assert answering.space is not None
     space = answering.space
     return [bool((space.measures(one).mean(axis=0) > space.song_limits).any()) for one in features]
+
+
+def claims(
+    answering: model.Model, workspace: Workspace, songs: list[Song], is_refused: list[bool]
+) -> list[tuple[str, bool]]:
+    """Of each song that is not refused, the kind of verdict, and whether it names the song's genre."""
+    store, n = SpectrogramStore(workspace.settings.spectrograms, RECIPE.fingerprint), answering.crop_frames
+    told = []
+    for song, out in zip(songs, is_refused, strict=True):
+        if not out:
+            spectrum = predict_song(store.read(song.sha256), answering.logits, crop_frames=n, stride=n // 2).spectrum
+            verdict = claim(spectrum, answering.genres)
+            told.append((verdict.kind, song.label.top in verdict.genres))
+    return told
 
 
 def precision(vectors: FloatArray, songs: list[Song]) -> float:
@@ -129,11 +145,13 @@ def main() -> None:
     refusals: dict[str, list[bool]] = {"test songs": [], "uploads, music": [], "uploads, not music": []}
     near: dict[str, list[float]] = {"by features": [], "by cepstra": [], "by chance": []}
     areas: dict[str, list[float]] = {}
+    claimed: list[tuple[str, bool]] = []
     for answering in fold_models(workspace):
         assert answering.space is not None
         tested = [by_sha256[song["sha256"]] for song in answering.card.split["test"]]
         features = song_features(workspace, answering, tested)
-        refusals["test songs"] += refused(answering, features)
+        refusals["test songs"] += (out := refused(answering, features))
+        claimed += claims(answering, workspace, tested, out)
         for kind, what in (("music", "uploads, music"), ("not_music", "uploads, not music")):
             told = uploads(answering, kind)
             print(answering.name, kind, {name[:20]: verdict for name, verdict in told.items()})
@@ -150,6 +168,10 @@ def main() -> None:
     print("\n| refused | share |\n|---|---|")
     for what, rows in refusals.items():
         print(f"| {what} | {np.mean(rows):.3f} ({sum(rows)} of {len(rows)}) |")
+    print("\n| verdict on test songs | songs | names the genre |\n|---|---|---|")
+    for kind in ("confident", "mixed"):
+        right = [is_right for told, is_right in claimed if told == kind]
+        print(f"| {kind} | {len(right)} | {np.mean(right):.3f} |")
     print(f"\n| precision at {NEAREST} | mean of the folds |\n|---|---|")
     for what, shares in near.items():
         print(f"| {what} | {np.mean(shares):.3f} |")
