@@ -20,8 +20,8 @@ from core.recipes import SpectrogramRecipe
 
 N_DIMENSIONS = 32
 """Principal components: 16 to 64 did alike on validation songs."""
-N_SOUNDS = 240
-"""Made-up sounds that are no music."""
+N_SOUNDS = 720
+"""Made-up sounds that are no music. With 240, fewer others of their kind were known, and the limits were laxer."""
 MAX_CROPS = 2000
 CROPS_OF_A_SONG = 6
 STRICTNESS = 0.05
@@ -79,7 +79,8 @@ def fit_space(
     ]
     return replace(
         space,
-        song_limits=_limits([one.mean(axis=0, keepdims=True) for one in told]),
+        # a longer song says more: where lengths differ, the limits are those of long ones
+        song_limits=_limits([np.broadcast_to(one.mean(axis=0), one.shape) for one in told]),
         crop_limits=_limits([smoothed(one) for one in told]),
     )
 

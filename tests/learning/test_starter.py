@@ -41,3 +41,12 @@ def test_its_card_tells_data_figures_limits_and_licence_and_names_no_song() -> N
 def test_it_knows_songs_of_neither_collection(shared_data: Path, song: str, genre: str) -> None:
     answer = predict(shared_data / "uploads" / song, model.load(FOLDER))
     assert answer.top == genre and answer.spectrum.max() > 0.5
+
+
+def test_it_refuses_most_of_what_is_no_music(shared_data: Path) -> None:
+    starter = model.load(FOLDER)
+    told = [predict(file, starter).verdict for file in sorted((shared_data / "uploads" / "not_music").glob("*.ogg"))]
+    assert sum(verdict.refused for verdict in told) >= 5, [verdict.kind for verdict in told]
+    assert not predict(
+        shared_data / "uploads" / "music" / "Karissa_Hobbs_-_Lets_Go_Fishin.ogg", starter
+    ).verdict.refused
