@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
+from scipy.stats import t as t_distribution
 from sklearn.covariance import LedoitWolf
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
@@ -86,8 +87,17 @@ def fit_space(
 
 
 def _limits(measures: Sequence[FloatArray]) -> FloatArray:
-    """(2,): what distance and foreignness of validation songs, or of their crops, seldom exceed."""
-    limits = np.quantile(np.concatenate(measures), 1 - FALSE_ALARMS / 2, axis=0, method="higher")
+    """(2,): what distance and foreignness seldom exceed, from the rows (n, 2) of each validation song.
+
+    A quantile; of few songs none can be told, so there the limit is at least that of a normal prediction interval for one
+    more song.
+    """
+    rows, n_songs = np.concatenate(measures).astype(np.float64), len(measures)
+    rare = FALSE_ALARMS / 2
+    limits = np.quantile(rows, 1 - rare, axis=0, method="higher")
+    if 1 < n_songs < 1 / rare:
+        reach = t_distribution.ppf(1 - rare, n_songs - 1) * np.sqrt(1 + 1 / n_songs)
+        limits = np.maximum(limits, rows.mean(axis=0) + reach * rows.std(axis=0, ddof=1))
     limits[1] = max(limits[1], SURELY_MUSIC)
     return np.asarray(limits, np.float32)
 

@@ -183,3 +183,17 @@ def test_many_songs_give_one_crop_each_of_some(
     store, split = prepared
     monkeypatch.setattr(space_fitting, "MAX_CROPS", 10)
     assert fit_space(answer, split, ("drone", "hiss"), store, RECIPE, crop_frames=FRAMES).basis.shape[1] == 10
+
+
+def test_of_few_validation_songs_the_limits_are_wide() -> None:
+    """The largest of four songs is exceeded by every fifth song; a limit should be by few."""
+    rng = np.random.default_rng(0)
+
+    def refused(n_songs: int) -> float:
+        shares = []
+        for _ in range(200):
+            songs = [rng.normal(5, 1, (1, 2)).astype(np.float32) for _ in range(n_songs)]
+            shares.append(float((rng.normal(5, 1, (200, 2)) > space_fitting._limits(songs)).any(axis=1).mean()))
+        return float(np.mean(shares))
+
+    assert refused(4) < 0.09 and refused(12) < 0.09 and 0.02 < refused(200) < 0.09
