@@ -105,6 +105,10 @@ def predict(
     other_artists: Annotated[
         bool, typer.Option("--other-artists", help="Among them, none by the artist that the file's tags name.")
     ] = False,
+    start: Annotated[float, typer.Option(min=0, help="They sound like the part from this second on ...")] = 0.0,
+    end: Annotated[
+        float | None, typer.Option(min=0, help="... to this one.", show_default="the end of the song")
+    ] = None,
     html: Annotated[
         Path | None, typer.Option(help="Write the result of one song here, a page that needs nothing else.")
     ] = None,
@@ -130,7 +134,8 @@ def predict(
                 row = dict(NO_ANSWER, file=str(file))
                 try:
                     told = predict_file(file, loaded, **limits)
-                    similar = known.like(told.embedding(), file, other_artists, neighbours) if known else []
+                    part = told.embedding(start, told.duration_s if end is None else end)
+                    similar = known.like(part, file, other_artists, neighbours) if known else []
                     row |= _document(told) | {
                         "verdict": verdict_document(told),
                         "neighbours": [vars(one) for one in similar],
@@ -213,7 +218,32 @@ def embed(
 
         name = models.find(settings, model).name
         result = do_job(settings, lambda queue: kinds.submit_embed(queue, name, on_map=on_map))
-        answer(as_json, result, [f"{result['songs']} songs are embedded by {name}, {result['embedded']} of them now."])
+        result["outliers"] = _outliers(settings, models.load(models.find(settings, model)))
+        lines = [f"{result['songs']} songs are embedded by {name}, {result['embedded']} of them now."]
+        for genre, songs in result["outliers"].items():
+            named = "; ".join(f"{song['artist']} - {song['title']}" for song in songs[:5])
+            lines.append(f"far from the rest of {genre}: {named}")
+        answer(as_json, result, lines)
+
+
+def _outliers(settings: Settings, model: Any) -> dict[str, list[dict[str, Any]]]:
+    """Of each genre, the songs that lie farthest from it, the farthest first."""
+    from core.inference.embedding import outliers
+    from core.library.embeddings import Embeddings
+    from core.library.store import Library
+
+    database = Database(settings.database)
+    known = Embeddings(database, model.card.onnx_sha256).all()
+    tracks = {track.id: track for track in Library(database).tracks(model.recipe.fingerprint) if not track.set_aside}
+    rows = [row for row, number in enumerate(known.track_ids) if number in tracks and tracks[number].label]
+    labelled = [tracks[known.track_ids[row]] for row in rows]
+    found = outliers(known.vectors[rows], [track.label.top for track in labelled if track.label]) if rows else {}
+    return {
+        genre: [
+            {name: getattr(labelled[place], name) for name in ("id", "artist", "title", "path")} for place in places
+        ]
+        for genre, places in found.items()
+    }
 
 
 class _Known:

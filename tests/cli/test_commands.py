@@ -217,7 +217,11 @@ def test_predict_says_what_it_may_claim(journey: Journey) -> None:
 
 def test_what_sounds_alike_is_told_once_the_library_is_embedded(journey: Journey, copy: Path) -> None:
     done = json.loads(invoke("embed", "--model", "m", "--map", "--home", copy, "--json").stdout)
+    far = done.pop("outliers")
     assert done == {"model": "m", "embedded": 24, "songs": 24, "on_map": True}
+    assert set(far) == {"drone", "hiss"} and all(
+        set(song) == {"id", "artist", "title", "path"} for song in far["drone"]
+    )
     again = json.loads(invoke("embed", "--model", "m", "--home", copy, "--json").stdout)
     assert again["embedded"] == 0 and again["songs"] == 24
     song = next((journey.songs / "drone").glob("*.mp3"))
@@ -229,6 +233,8 @@ def test_what_sounds_alike_is_told_once_the_library_is_embedded(journey: Journey
     others = json.loads(told.stdout)[0]["neighbours"]
     artist = song.stem.partition(" - ")[0]
     assert len(others) == 22 and artist not in {one["artist"] for one in others}
+    part = invoke("predict", song, "--model", "m", "--start", 1, "--end", 2, "--home", copy, "--json")
+    assert len(json.loads(part.stdout)[0]["neighbours"]) == 5
     words = invoke("predict", song, "--model", "m", "--home", copy).stdout
     assert f"sounds like {alike[0]['artist']} - {alike[0]['title']}" in words
 
