@@ -88,6 +88,7 @@ def test_a_song_is_clicked_and_heard_and_many_are_labelled_at_once(page: Page, m
     genre.fill("lullaby")
     genre.press("Enter")
     page.keyboard.press("Escape")
+    settle(page)
     page.get_by_role("button", name="Give this genre").click()
     undo = page.get_by_role("button", name="Undo: lullaby for 6 tracks")
     expect(undo).to_be_visible()
