@@ -305,38 +305,27 @@ def _were(count: int) -> str:
 
 
 def _resampled(frames: Iterator[AudioFrame], sample_rate: int) -> Iterator[FloatArray]:
-    """Mono blocks at `sample_rate`.
+    """Mono blocks of a second at `sample_rate`.
 
     The resampler keeps the channels, and the mean is ours: asked for mono in float, FFmpeg would scale by sqrt(2).
     It also refuses a change of format in mid-stream, which some files have: a new one is made then.
     """
     resampler: AudioResampler | None = None
     made_for: tuple[str, str, int] | None = None
-    waiting: list[FloatArray] = []
-    n_waiting = 0
     for frame in frames:
         frame.pts = None  # gaps in a damaged file's clock are not filled with silence
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         if kind != made_for:
-            yield from _mixed(waiting + _planes(resampler))
-            waiting, n_waiting = [], 0
-            resampler = AudioResampler(format="fltp", layout=frame.layout, rate=sample_rate)
+            yield from _mixed(resampler, None)
+            # a whole second at once: each piece that leaves FFmpeg costs as much as resampling it
+            resampler = AudioResampler(format="fltp", layout=frame.layout, rate=sample_rate, frame_size=sample_rate)
             made_for = kind
-        for plane in _planes(resampler, frame):
-            waiting.append(plane)
-            n_waiting += plane.shape[1]
-        if n_waiting >= sample_rate:
-            yield from _mixed(waiting)
-            waiting, n_waiting = [], 0
-    yield from _mixed(waiting + _planes(resampler))
+        yield from _mixed(resampler, frame)
+    yield from _mixed(resampler, None)
 
 
-def _planes(resampler: AudioResampler | None, frame: AudioFrame | None = None) -> list[FloatArray]:
-    """What comes out when `frame` goes in (None: what is left), each (channels, n) float32."""
-    frames = resampler.resample(frame) if resampler else []
-    return [np.asarray(out.to_ndarray(), np.float32) for out in frames if out.samples]
-
-
-def _mixed(planes: list[FloatArray]) -> Iterator[FloatArray]:
-    if planes:
-        yield np.concatenate(planes, axis=1).mean(axis=0, dtype=np.float32)
+def _mixed(resampler: AudioResampler | None, frame: AudioFrame | None) -> Iterator[FloatArray]:
+    """What comes out when `frame` goes in (None: what is left), the mean of its channels."""
+    for out in resampler.resample(frame) if resampler else ():
+        if out.samples:
+            yield np.asarray(out.to_ndarray(), np.float32).mean(axis=0)
