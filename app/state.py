@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
@@ -15,8 +15,9 @@ from core.audio import waveform
 from core.audio.store import SpectrogramStore
 from core.collecting.places import pauses
 from core.database import Database
+from core.errors import GenrescopeError
 from core.inference.neighbours import Neighbourhood
-from core.inference.prediction import Prediction, predict
+from core.inference.prediction import Prediction, predict_each
 from core.inference.why import Reasons, heard_alone
 from core.inference.why import why as why_of
 from core.jobs import worker
@@ -57,6 +58,8 @@ UPLOADS = "uploads"
 """Files dropped on the predict page; an own copy, so that they are still there after a look at another page."""
 PREDICTIONS = "predictions"
 """Answers given in this session, by upload and model."""
+REMEMBERED = 50
+"""So many of them are kept; more if more lie in the box."""
 
 REASONS = "reasons"
 """What spoke for genres of uploads, by upload, model, genre and beginning."""
@@ -476,25 +479,37 @@ def upload_key(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def prediction(entry: models.Entry, data: bytes) -> Prediction:
-    """What a model says of an upload; `AudioError` if the file cannot be used. Shows progress, answers twice at once."""
-    memory: dict[tuple[str, str], Prediction] = get(PREDICTIONS) or {}
-    key = (upload_key(data), entry.card.weights_sha256 if entry.card else "")
-    if key not in memory:
-        bar = st.progress(0.0, "Listening …")
-        limits = settings()
-        try:
-            memory[key] = predict(
-                BytesIO(data),
-                model(entry),
-                max_s=limits.max_audio_s,
-                max_bytes=limits.max_audio_bytes,
-                on_progress=lambda share: bar.progress(share, "Recognising genres …"),
-            )
-        finally:
-            bar.empty()
-        put(PREDICTIONS, dict(list(memory.items())[-50:]))
-    return memory[key]
+def predictions(entry: models.Entry, uploads: Sequence[bytes]) -> Iterator[Prediction | GenrescopeError]:
+    """What a model says of each upload, or why it cannot; shows progress, and answers twice at once."""
+    memory: dict[tuple[str, str], Prediction | GenrescopeError] = get(PREDICTIONS) or {}
+    weights = entry.card.weights_sha256 if entry.card else ""
+    keys = [(upload_key(data), weights) for data in uploads]
+    new = {key: data for key, data in zip(keys, uploads, strict=True) if key not in memory}
+    bar, limits = st.empty(), settings()
+
+    def tell(done: float) -> None:
+        song = f"song {int(done) + 1} of {len(new)}" if len(new) > 1 else "it"
+        bar.progress(done / len(new), f"Listening to {song} …")
+
+    answers = zip(
+        new,
+        predict_each(
+            map(BytesIO, new.values()),
+            model(entry),
+            max_s=limits.max_audio_s,
+            max_bytes=limits.max_audio_bytes,
+            on_progress=tell,
+        ),
+        strict=True,
+    )
+    try:
+        for key in keys:
+            while key not in memory:
+                now, memory[now] = next(answers)
+                put(PREDICTIONS, dict(list(memory.items())[-max(REMEMBERED, len(uploads)) :]))
+            yield memory[key]
+    finally:
+        bar.empty()
 
 
 def embeddings(entry: models.Entry) -> Embeddings:
@@ -593,7 +608,7 @@ def song_places(entry: models.Entry) -> Mapping[int, tuple[float, float]]:
 
 def answered_uploads(entry: models.Entry) -> list[tuple[str, Prediction]]:
     """(name, answer) of the uploads of this session that a model was asked about."""
-    memory: Mapping[tuple[str, str], Prediction] = get(PREDICTIONS) or {}
+    memory: Mapping[tuple[str, str], Prediction | GenrescopeError] = get(PREDICTIONS) or {}
     weights = entry.card.weights_sha256 if entry.card else ""
-    uploads = [(name, (upload_key(data), weights)) for name, data in get(UPLOADS) or []]
-    return [(name, memory[key]) for name, key in uploads if key in memory]
+    answers = [(name, memory.get((upload_key(data), weights))) for name, data in get(UPLOADS) or []]
+    return [(name, answer) for name, answer in answers if isinstance(answer, Prediction)]

@@ -8,6 +8,7 @@ import streamlit as st
 from app import charts, predicting, state, ui
 from app import models as model_panel
 from core.audio.waveform import SUFFIXES
+from core.errors import GenrescopeError
 from core.files import duration_in_words
 from core.inference.prediction import UNSURE_BELOW, Prediction, coarse
 from core.learning import model as models
@@ -56,12 +57,16 @@ def choose_grain(genres: Sequence[str]) -> bool:
     return grain == "coarse"
 
 
-def show(name: str, data: bytes, entry: models.Entry, *, coarsely: bool, place: int) -> None:
-    """One upload, at a `place` among them: its sound, its genres, their course."""
+def show(
+    name: str, data: bytes, whole: Prediction | GenrescopeError, entry: models.Entry, *, coarsely: bool, place: int
+) -> None:
+    """One upload, at a `place` among them: its sound, its genres, their course; or why it cannot be used."""
     with st.container(border=True):
         st.markdown(f"##### {ui.plain(name)}")
         with ui.told_errors():
-            answer = whole = state.prediction(entry, data)
+            if isinstance(whole, GenrescopeError):
+                raise whole
+            answer = whole
             if coarsely:
                 answer = coarse(answer, state.parents())
             st.markdown(f"### {in_words(answer)}")
@@ -117,5 +122,7 @@ st.file_uploader(
 )
 uploads = state.get(state.UPLOADS) or []
 coarsely = bool(uploads and chosen.card) and choose_grain(chosen.card.genres)
-for place, (name, data) in enumerate(uploads):
-    show(name, data, chosen, coarsely=coarsely, place=place)
+if uploads:
+    answers = state.predictions(chosen, [data for _, data in uploads])
+    for place, ((name, data), answer) in enumerate(zip(uploads, answers, strict=True)):
+        show(name, data, answer, chosen, coarsely=coarsely, place=place)

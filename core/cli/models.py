@@ -117,7 +117,7 @@ def predict(
 ) -> None:
     """Say which genres songs are made of and where, what of it is sure, and what sounds alike."""
     with command(as_json, home) as settings:
-        from core.inference.prediction import predict as predict_file
+        from core.inference.prediction import predict_each
         from core.inference.result import as_html, verdict_document
         from core.inference.why import why as why_of
         from core.learning import model as models
@@ -129,11 +129,18 @@ def predict(
         limits: dict[str, Any] = {"max_s": settings.max_audio_s, "max_bytes": settings.max_audio_bytes}
         answers: list[dict[str, Any]] = []
         with progress() as report:
-            for number, file in enumerate(files):
-                report(number, len(files), file.name, None)
+
+            def tell(done: float) -> None:
+                report(int(done), len(files), files[int(done)].name, None)
+
+            tell(0)
+            told_of = predict_each(files, loaded, on_progress=tell, **limits)
+            for file, told in zip(files, told_of, strict=True):
                 row = dict(NO_ANSWER, file=str(file))
+                answers.append(row)
                 try:
-                    told = predict_file(file, loaded, **limits)
+                    if isinstance(told, GenrescopeError):
+                        raise told
                     part = told.embedding(start, told.duration_s if end is None else end)
                     similar = known.like(part, file, other_artists, neighbours) if known else []
                     row |= _document(told) | {
@@ -145,7 +152,6 @@ def predict(
                         write(html.expanduser(), page)
                 except GenrescopeError as error:
                     row["error"] = str(error)
-                answers.append(row)
         failed = [{"path": row["file"], "reason": row["error"]} for row in answers if row["error"]]
         lines = []
         for row in answers:

@@ -1,7 +1,10 @@
 """Prediction: a sound file in, its genre spectrum and its course over time out. In bounded memory at any length."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Protocol
 
 import numpy as np
@@ -9,6 +12,7 @@ import numpy.typing as npt
 
 from core.audio import waveform
 from core.audio.crops import Answer, predict_song, smoothed
+from core.errors import GenrescopeError
 from core.inference.unknown import Stretch, Verdict, claim, refusal, stretches
 from core.library.labels import topmost
 from core.library.preprocessing import codes_of
@@ -17,6 +21,9 @@ from core.recipes import SpectrogramRecipe
 
 UNSURE_BELOW = 0.5
 """With no genre at half or more, the model does not know."""
+AT_ONCE = 2
+"""Songs that are listened to side by side: while the network thinks about one, another is decoded."""
+TOLD_EVERY_S = 0.1
 NO_GENRE = "No genre reaches half: the model does not know, or the song is a blend."
 
 
@@ -147,6 +154,47 @@ def predict(
         _claims(crop_verdicts, answer.taggram, model.genres),
         None if space is None else space.embed(features),
     )
+
+
+def predict_each(
+    sources: Iterable[waveform.Source],
+    model: GenreModel,
+    *,
+    max_s: float = 4 * 3600,
+    max_bytes: int = 2_000_000_000,
+    on_progress: Callable[[float], object] | None = None,
+) -> Iterator[Prediction | GenrescopeError]:
+    """`predict` of several sound files, in their order; where one cannot be used, its error comes instead.
+
+    `AT_ONCE` are listened to side by side, and one more at most waits to be fetched from here, so memory does not grow with
+    their number. `on_progress` is told, in the caller's thread, how many songs are done, and what share of the next.
+    """
+    shares: dict[int, float] = {}
+
+    def answered(number: int, source: waveform.Source) -> Prediction | GenrescopeError:
+        def told(share: float) -> None:
+            shares[number] = share
+
+        try:
+            return predict(source, model, max_s=max_s, max_bytes=max_bytes, on_progress=told)
+        except GenrescopeError as error:
+            return error
+
+    todo, done = enumerate(sources), 0
+    running: deque[Future[Prediction | GenrescopeError]] = deque()
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
+        while True:
+            running.extend(pool.submit(answered, *one) for one in islice(todo, AT_ONCE + 1 - len(running)))
+            if not running:
+                return
+            while wait([running[0]], timeout=TOLD_EVERY_S).not_done:
+                if on_progress:
+                    on_progress(done + shares.get(done, 0.0))
+            yield running.popleft().result()
+            done += 1
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _claims(refusals: Sequence[Verdict | None], taggram: FloatArray, genres: tuple[str, ...]) -> tuple[Verdict, ...]:

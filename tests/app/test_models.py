@@ -2,7 +2,9 @@
 # ruff: noqa: F811 - fixtures are imported, and then named by tests
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,6 +55,35 @@ def test_a_shipped_model_answers_in_an_empty_workspace(shipped: Path, tmp_path: 
     assert any(one.value.startswith("### ") for one in shown.markdown), "an answer in words"
     assert "Knows" in shown.caption[0].value and "50% of 20 songs by unheard artists right" in shown.caption[0].value
     assert dangers(shown) == []
+
+
+def test_a_file_that_is_no_song_stops_no_other(shipped: Path, tmp_path: Path) -> None:
+    song = write_sound(tmp_path / "a.wav", drone(np.random.default_rng(0), 3.0)).read_bytes()
+    shown = show("predict", **{state.UPLOADS: [("b.mp3", b"no sound"), ("a.wav", song)]})
+    assert len(shown.error) == 1 and "not a sound file" in shown.error[0].value
+    assert sum(one.value.startswith("### ") for one in shown.markdown) == 1
+
+
+def test_many_songs_are_listened_to_once(shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "REMEMBERED", 1)  # fewer than lie in the box
+    songs = [
+        (f"{i}.wav", write_sound(tmp_path / f"{i}.wav", drone(np.random.default_rng(i), 0.5)).read_bytes())
+        for i in range(4)
+    ]
+    listened = 0
+    real = state.predict_each
+
+    def counted(sources: Iterable[object], *about: Any, **limits: Any) -> object:
+        nonlocal listened
+        songs = list(sources)
+        listened += len(songs)
+        return real(songs, *about, **limits)
+
+    monkeypatch.setattr(state, "predict_each", counted)
+    shown = show("predict", **{state.UPLOADS: songs})
+    shown = run(shown)
+    assert not shown.error
+    assert listened == len(songs)
 
 
 def test_the_card_of_a_model_can_be_read(shipped: Path) -> None:

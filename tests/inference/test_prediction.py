@@ -1,16 +1,29 @@
 """Prediction: from a sound file to its genre spectrum, from half a second to hours."""
 
 import io
+import threading
+import time
 import tracemalloc
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from core.audio import waveform
 from core.audio.spectrogram import mel_filters
 from core.errors import AudioError
-from core.inference.prediction import NO_GENRE, UNSURE_BELOW, coarse, predict
+from core.inference.prediction import (
+    AT_ONCE,
+    NO_GENRE,
+    TOLD_EVERY_S,
+    UNSURE_BELOW,
+    Prediction,
+    coarse,
+    predict,
+    predict_each,
+)
 from core.music import CodeArray, FloatArray
 from core.recipes import SpectrogramRecipe
 from tests.sounds import drone, hiss, tone, write_sound
@@ -215,3 +228,63 @@ def test_coarse_claims_are_made_of_coarse_genres(tmp_path: Path, rng: np.random.
     assert [one.verdict.genres for one in coarsely.stretches] == [("noise",)]
     refused = coarse(predict(song, ByPitch(space=Bands(-NEVER, -NEVER))), {"drone": "noise", "hiss": "noise"})
     assert refused.verdict.kind == "not music" and {one.verdict.kind for one in refused.stretches} == {"not music"}
+
+
+def sounds(n: int) -> list[io.BytesIO]:
+    """Tones of rising length, so that the first would be done last if order did not matter."""
+    made = [waveform.as_wav(tone(100 + 50 * i, 4 - 3 * i / n, sample_rate=16_000).astype(np.float32)) for i in range(n)]
+    return [io.BytesIO(data) for data in made]
+
+
+def test_several_songs_are_answered_in_their_order_as_each_alone() -> None:
+    together = list(predict_each(sounds(6), ByPitch()))
+    for answer, alone in zip(together, (predict(source, ByPitch()) for source in sounds(6)), strict=True):
+        assert isinstance(answer, Prediction)
+        assert answer.duration_s == alone.duration_s
+        np.testing.assert_array_equal(answer.taggram, alone.taggram)
+
+
+def test_what_is_no_song_stops_no_other() -> None:
+    answers = list(predict_each([*sounds(1), io.BytesIO(b"no sound"), *sounds(1)], ByPitch()))
+    assert [type(answer) for answer in answers] == [Prediction, AudioError, Prediction]
+
+
+def test_an_error_that_is_not_ours_is_not_swallowed() -> None:
+    class Broken(ByPitch):
+        def answer(self, codes: CodeArray) -> tuple[FloatArray, FloatArray]:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        list(predict_each(sounds(2), Broken()))
+
+
+def test_songs_are_opened_only_a_little_ahead() -> None:
+    opened = []
+
+    def one_after_another() -> Iterator[io.BytesIO]:
+        for number, source in enumerate(sounds(10)):
+            opened.append(number)
+            yield source
+
+    answers = predict_each(one_after_another(), ByPitch())
+    next(answers)
+    next(answers)
+    assert len(opened) == 1 + AT_ONCE + 1
+    answers.close()  # type: ignore[attr-defined]
+
+
+def test_progress_of_several_songs_is_told_in_the_callers_thread() -> None:
+    told: list[tuple[float, threading.Thread]] = []
+    slow = ByPitch()
+    answer = slow.answer
+
+    def slowly(codes: CodeArray) -> tuple[FloatArray, FloatArray]:
+        time.sleep(3 * TOLD_EVERY_S)
+        return answer(codes)
+
+    slow.answer = slowly  # type: ignore[method-assign]
+    list(predict_each(sounds(3), slow, on_progress=lambda done: told.append((done, threading.current_thread()))))
+    assert {thread for _, thread in told} == {threading.current_thread()}
+    shares = [done for done, _ in told]
+    assert shares == sorted(shares)
+    assert shares[0] >= 0 and shares[-1] <= 3
