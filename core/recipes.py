@@ -76,7 +76,8 @@ class TrainingRecipe(Recipe):
     time_mask_frames: Annotated[int, Field(ge=0)] = 24
     freq_mask_bands: Annotated[int, Field(ge=0)] = 16
     stretch: Annotated[float, Field(ge=0, le=0.5)] = 0.0
-    """Crops are played up to this share faster or slower."""
+    """Crops are played up to this share faster or slower. As the shift of pitch, off by default: on validation songs both
+    helped the network alone (loss 0.88 for 0.91), but not its vote with the texture machine."""
     shift_semitones: Annotated[float, Field(ge=0, le=12)] = 0.0
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.99
     patience: Annotated[int, Field(ge=1)] = 10
