@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     max_audio_bytes: int = Field(2_000_000_000, gt=0, description="largest audio file that is opened, bytes")
     processes: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, description="for spectrograms")
     dask_scheduler: str = Field(
-        "", description="a Dask scheduler, tcp://host:8786, whose workers make spectrograms instead"
+        "", description="a Dask scheduler, tcp://host:8786: its workers make spectrograms, train folds and fetch songs"
     )
     lease_s: float = Field(10.0, gt=0, description="a job whose worker is silent this long is taken over")
     force_stop_s: float = Field(10.0, gt=0, description="a job that ignores a stop this long is ended by force")

@@ -1,7 +1,8 @@
 """Collecting sound for the tracks of a library: what is begun when, and what each outcome comes to.
 
 The job's own process decides and writes rows; songs are searched for and fetched by processes of their own, which can be
-ended one by one. Nothing here sleeps through a pause unless there is nothing else to do, and it says so.
+ended one by one, or by the workers of a cluster (`settings.dask_scheduler`). Nothing here sleeps through a pause unless
+there is nothing else to do, and it says so.
 """
 
 import errno
@@ -9,14 +10,14 @@ import heapq
 import multiprocessing
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Collection as Container
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -27,8 +28,9 @@ from core.collecting.failures import REMEDIES, NotFetched
 from core.collecting.hosts import Host, Hosts
 from core.collecting.places import place_of
 from core.collecting.steps import Fetch, GiveUp, Search, next_step
-from core.errors import GenrescopeError, LibraryError, RateLimited, SourceError
+from core.errors import ClusterError, GenrescopeError, LibraryError, RateLimited, SourceError
 from core.files import duration_in_words, size_in_words
+from core.jobs.cluster import FarPool
 from core.jobs.compute import begin_worker
 from core.library.candidates import Found, Sound
 from core.library.collection import Collection, Spectrogram, Wanted
@@ -89,6 +91,13 @@ class _Task:
     hear: bool = False
 
 
+class Pool(Protocol):
+    """What songs are done by: pebble's `ProcessPool`, or `jobs.cluster.FarPool`."""
+
+    def schedule(self, function: Callable[..., Any], *, args: Sequence[Any], timeout: float) -> Future[Any]:
+        """Have `function(*args)` done within `timeout` seconds; else the future fails with `TimeoutError`."""
+
+
 class Collector:
     """One run of collecting."""
 
@@ -102,16 +111,20 @@ class Collector:
         job_id: int | None = None,
         check: Callable[[], None] = lambda: None,
         on_progress: OnProgress = lambda done, total, message: None,
-        processes: Callable[[int], AbstractContextManager[ProcessPool]] | None = None,
+        processes: Callable[[int], AbstractContextManager[Pool]] | None = None,
     ) -> None:
         """`check` is called often and may raise to stop; what was begun is then gone on with by the next run.
 
-        `processes` makes what songs are done by, for so many at once: processes of their own unless told otherwise.
+        `processes` makes what songs are done by, for so many at once: unless told otherwise the cluster that is set, or
+        processes of their own.
         """
         self._library, self._collection, self._settings = library, collection, settings
         self._options, self._recipe, self._job_id = options, SpectrogramRecipe(), job_id
         self._check, self._on_progress = check, on_progress
-        self._processes = processes or _processes
+        far = settings.dask_scheduler
+        self._processes = processes or ((lambda at_once: FarPool(far)) if far else _processes)
+        # nobody signs in anywhere to search or fetch, so no secret has to travel
+        self._for_songs = settings.model_copy(update={"spotify_client_id": None, "spotify_client_secret": None})
         self._hosts = Hosts(settings)
         self._later: list[tuple[float, int]] = []  # (seconds since 1970, track)
         self._running: dict[Future[Any], _Task] = {}
@@ -205,7 +218,7 @@ class Collector:
             else:
                 self._hosts.for_track(one).waiting.append(one.track_id)
 
-    def _step(self, pool: ProcessPool) -> bool:
+    def _step(self, pool: Pool) -> bool:
         """Begin what can be begun, wait a little, see what has ended; False when there is nothing left to wait for."""
         self._check()
         self._take_up_wishes()
@@ -255,7 +268,7 @@ class Collector:
 
     # -- one track -------------------------------------------------------------------------------------------------
 
-    def _begin(self, pool: ProcessPool, track_id: int) -> None:
+    def _begin(self, pool: Pool, track_id: int) -> None:
         """Do for a track what is next."""
         for wanted in self._collection.wanted(track_ids=[track_id]):  # none: it has sound by now, or is gone
             step = next_step(wanted, self._collection.found(track_id), self._is_place)
@@ -270,16 +283,16 @@ class Collector:
     def _is_place(self, url: str) -> bool:
         return place_of(url, self._settings) is not None
 
-    def _search(self, pool: ProcessPool, wanted: Wanted) -> None:
+    def _search(self, pool: Pool, wanted: Wanted) -> None:
         host = self._hosts.to_search()
         if not host.is_ready:  # it stood in line at another host
             host.waiting.append(wanted.track_id)
             return
         host.is_asked(to_search=True)
         self._said = f"Searching for {_name(wanted)}"
-        self._schedule(pool, _Task(wanted, host), song.search, wanted.track, self._settings)
+        self._schedule(pool, _Task(wanted, host), song.search, wanted.track, self._for_songs)
 
-    def _fetch(self, pool: ProcessPool, wanted: Wanted, step: Fetch) -> None:
+    def _fetch(self, pool: Pool, wanted: Wanted, step: Fetch) -> None:
         place = place_of(step.url, self._settings)
         if place is None:
             told = "Songs are not fetched from there: it is not among the allowed hosts."
@@ -300,10 +313,10 @@ class Collector:
         self._said = f"Fetching {_name(wanted)}"
         listed_s = None if wanted.wish == "take" else wanted.track.duration_s
         filters = mel_filters(self._recipe)
-        order = song.Order(step.url, self._settings, listed_s, self._recipe, filters, self._options.make_spectrograms)
+        order = song.Order(step.url, self._for_songs, listed_s, self._recipe, filters, self._options.make_spectrograms)
         self._schedule(pool, _Task(wanted, host, order, step.hear), song.fetch, order)
 
-    def _schedule(self, pool: ProcessPool, task: _Task, function: Callable[..., Any], *arguments: Any) -> None:
+    def _schedule(self, pool: Pool, task: _Task, function: Callable[..., Any], *arguments: Any) -> None:
         future = pool.schedule(function, args=arguments, timeout=self._settings.song_time_limit_s)
         self._running[future] = task
 
@@ -338,7 +351,7 @@ class Collector:
             if error.errno == errno.ENOSPC:
                 raise LibraryError(_full(self._settings)) from error
             raise NotFetched("unexpected", f"It could not be written: {error.strerror or error}.") from error
-        except (NotFetched, RateLimited):
+        except (NotFetched, RateLimited, ClusterError):
             raise
         except GenrescopeError as error:
             raise NotFetched("unexpected", str(error)) from error

@@ -3,15 +3,15 @@
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from multiprocessing.connection import wait as wait_for
 from typing import TypeVar
 
-from core.errors import ClusterError, GenrescopeError
-from core.jobs.cluster import cluster, is_dead, modest
+from core.errors import GenrescopeError
+from core.jobs.cluster import alone, cluster, is_dead, modest, went_away
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -32,7 +32,7 @@ def fan_out(
     processes: int,
     check: Callable[[], None],
     scheduler: str = "",
-) -> Iterator[tuple[Item, Result | Exception]]:
+) -> Generator[tuple[Item, Result | Exception], None, None]:
     """Yield (item, result or the error it raised) for every item, as they come.
 
     On `processes` processes of this machine, or on the Dask cluster whose `scheduler` is named. `check` is called often
@@ -40,25 +40,34 @@ def fan_out(
     tried again, and answered with an error if it goes on happening. Raises `ClusterError` if the cluster cannot be used.
     """
     if scheduler:
-        return _on_cluster(function, items, check, scheduler)
+        return fan_out_far(function, items, check=check, scheduler=scheduler)
     return _on_processes(function, items, processes, check)
 
 
-def _on_cluster(
-    function: Callable[[Item], Result], items: Iterable[Item], check: Callable[[], None], scheduler: str
-) -> Iterator[tuple[Item, Result | Exception]]:
-    """As `fan_out`. Twice as many items are handed out as are done at once, so that no worker waits for the next.
+def fan_out_far(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    check: Callable[[], None],
+    scheduler: str,
+    whole_workers: bool = False,
+    crashed: str = CRASHED,
+) -> Generator[tuple[Item, Result | Exception], None, None]:
+    """As `fan_out`, on the cluster. Of what takes its workers down again and again `crashed` is told.
 
+    Twice as many items are handed out as are done at once, so that no worker waits for the next. With `whole_workers`
+    an item has a worker with all its threads to itself, and only as many are handed out as there are workers.
     What a worker that dies had before it is blamed together; so at the end each of these is tried once more on its own.
     """
     suspects: list[Item] = []
-    with cluster(scheduler) as (far, at_once):
+    way = alone if whole_workers else modest
+    with cluster(scheduler) as far:
 
         def answers(some: Iterable[Item], most: int) -> Iterator[tuple[Item, Result | Exception]]:
             todo, running = iter(some), dict[Future[Result], Item]()
             while True:
                 for item in islice(todo, most - len(running)):
-                    running[far.submit(modest, function, item)] = item
+                    running[far.executor.submit(way, function, item)] = item
                 if not running:
                     return
                 check()
@@ -68,24 +77,22 @@ def _on_cluster(
                     try:
                         yield item, future.result()
                     except CancelledError:
-                        raise ClusterError(
-                            f"The Dask scheduler at {scheduler} went away. What was done is kept: start it, and go on."
-                        ) from None
+                        raise went_away(scheduler) from None
                     except Exception as error:  # noqa: BLE001 - it is the item's answer
                         yield item, error
 
-        for item, answer in answers(items, 2 * at_once):
+        for item, answer in answers(items, far.workers if whole_workers else 2 * far.threads):
             if is_dead(answer):
                 suspects.append(item)
             else:
                 yield item, answer
         for item, answer in answers(suspects, 1):
-            yield item, GenrescopeError(CRASHED) if is_dead(answer) else answer
+            yield item, GenrescopeError(crashed) if is_dead(answer) else answer
 
 
 def _on_processes(
     function: Callable[[Item], Result], items: Iterable[Item], processes: int, check: Callable[[], None]
-) -> Iterator[tuple[Item, Result | Exception]]:
+) -> Generator[tuple[Item, Result | Exception], None, None]:
     """As `fan_out`. What was running beside a process that died is done once more, each on its own."""
     suspects: list[Item] = []
     pool = executor(processes)

@@ -1,32 +1,34 @@
 """Cross-validation: for each fold a network that never saw its songs; their answers, kept and counted together.
 
 A fold that is done is kept; a cross-validation that was cut off goes on with the one it was at, from its checkpoint.
+Folds are trained one after another here, or side by side by the workers of a cluster (`settings.dask_scheduler`).
 """
 
 import json
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import torch
 
 from core.audio.store import SpectrogramStore
 from core.errors import TrainingRefused
-from core.files import fingerprint, write_json
+from core.files import fingerprint, whole, write_json
+from core.jobs.compute import fan_out_far
 from core.learning import given as lists
 from core.learning import leaks, metrics
 from core.learning.augment import require_torchaudio
-from core.learning.evaluation import song_spectra
+from core.learning.fold import TURN, FoldAnswer, FoldOrder, Watch, has_turn, train_fold, train_fold_far
 from core.learning.folds import Protocol, artist_folds, given_folds, random_folds
-from core.learning.networks import as_logits
 from core.learning.plan import Plan
 from core.learning.splits import Split, choose
-from core.learning.trainer import Trainer
-from core.learning.training import alike_songs, fit
+from core.learning.training import alike_songs
 from core.library.evaluations import EvaluatedSong, Evaluation, Evaluations
 from core.library.store import Library
 from core.music import Song
@@ -36,6 +38,10 @@ from core.settings import Settings
 OnProgress = Callable[[int, int, str, float | None], None]
 NAMED = 20
 """Leaks that a report names."""
+DIED = (
+    "The workers of the cluster that trained a fold died, again and again: perhaps they lack memory (dask worker "
+    "--memory-limit), or one of them is broken. What was done is kept: mend that, and go on."
+)
 
 
 @dataclass(frozen=True)
@@ -130,10 +136,14 @@ def crossvalidate(
     folder = settings.runs / f"cv-{evaluation.id}"
     files = {file.sha256: path for path, file in library.known_files()[0].items()}
     run = _Run(library, evaluations, evaluation, recipe, spectrogram, store, folder, division, files)
-    for number in range(len(division.splits)):
-        check()
-        if not run.is_done(number):
-            run.fold(number, pairs, request.protocol, check, on_progress)
+    if settings.dask_scheduler:
+        run.on_cluster(settings.dask_scheduler, pairs, request.protocol, check, on_progress)
+    else:
+        (folder / TURN).unlink(missing_ok=True)  # workers that an earlier attempt has left behind stop
+        for number in range(len(division.splits)):
+            check()
+            if not run.is_done(number):
+                run.fold(number, pairs, request.protocol, check, on_progress)
     report = _report(evaluations.songs(evaluation), evaluation, request, division, run.notes(), pairs)
     evaluations.finish(evaluation, report)
     shutil.rmtree(folder, ignore_errors=True)
@@ -172,15 +182,8 @@ class _Run:
         check: Callable[[], None],
         on_progress: OnProgress,
     ) -> None:
-        """Train a network for a fold, and keep what it answers to the songs of its test side."""
-        begun = time.monotonic()
-        split, genres, n_folds = self.division.splits[number], self.division.genres, len(self.division.splits)
-        statistics = self.library.band_statistics([song.sha256 for song in split.train], self.spectrogram.fingerprint)
-        leaks.refuse(split if protocol == "artist-folds" else Split(split.train, (), ()), statistics, pairs)
-        folder = self.folder / str(number)
-        plan = Plan(genres, split, self.spectrogram, self.evaluation.about["data"])
-        trainer = Trainer(plan, self.recipe, folder, self.store, statistics)
-        trainer.plan = self._limited(trainer, check)
+        """Train a network for a fold in this process, and keep what it answers to the songs of its test side."""
+        begun, n_folds = time.monotonic(), len(self.division.splits)
         before = [note["seconds"] for note in self.notes()]
 
         def report(step: int, steps: int, message: str, left: float | None) -> None:
@@ -189,33 +192,57 @@ class _Run:
                 left += one * (n_folds - number - 1)
             on_progress(number * steps + step, n_folds * steps, f"Fold {number + 1} of {n_folds}: {message}", left)
 
-        network = fit(trainer, check=check, on_progress=report)
-        crop_frames = self.recipe.crop_frames
-        spectra, _ = song_spectra(
-            split.test, self.store, as_logits(network), crop_frames=crop_frames, stride=crop_frames // 2, check=check
-        )
-        progress = trainer.progress
-        note = {
-            "seconds": round(progress.seconds, 1),
-            "steps": progress.step,
-            "best_epoch": progress.best_epoch,
-            "temperature": float(network.temperature),
-            "train": len(split.train),
-            "validation": len(split.validation),
-        }
-        write_json(self._note(number), note)
-        answers = zip(split.test, spectra, strict=True)
-        self.evaluations.add_songs(self.evaluation, [self._answered(song, number, one) for song, one in answers])
-        shutil.rmtree(folder, ignore_errors=True)
+        order = self._order(number, pairs, protocol)
+        self._keep(order, train_fold(order, self.store, check, report))
 
-    def _limited(self, trainer: Trainer, check: Callable[[], None]) -> Plan:
-        """The plan of a fold with its steps: as they were settled when it was begun, if it was."""
-        settled = trainer.folder / "plan.json"
-        if settled.exists():
-            return Plan(**{**vars(trainer.plan), "steps": json.loads(settled.read_text(encoding="utf-8"))["steps"]})
-        plan = trainer.limit(check)
-        write_json(settled, {"steps": plan.steps})
-        return plan
+    def on_cluster(
+        self,
+        scheduler: str,
+        pairs: Sequence[tuple[str, str]],
+        protocol: Protocol,
+        check: Callable[[], None],
+        on_progress: OnProgress,
+    ) -> None:
+        """Have the folds that are not done trained side by side, a worker each, and keep what comes of them.
+
+        They stop when this ends otherwise, or when another process takes the run over (the turn is another's then).
+        """
+        left = [number for number in range(len(self.division.splits)) if not self.is_done(number)]
+        if not left:
+            return
+        turn = uuid4().hex
+        with whole(self.folder / TURN) as partial:
+            partial.write_text(turn, encoding="utf-8")
+        watch = Watch(self.folder, len(self.division.splits), set(left), check, on_progress)
+        orders = (replace(self._order(number, pairs, protocol), turn=turn) for number in left)
+        try:
+            with closing(
+                fan_out_far(
+                    train_fold_far, orders, check=watch.look, scheduler=scheduler, whole_workers=True, crashed=DIED
+                )
+            ) as answers:
+                for order, answer in answers:
+                    if isinstance(answer, Exception):
+                        raise answer
+                    self._keep(order, answer)
+                    watch.is_done(order.number, answer.note["steps"])
+        finally:
+            if has_turn(self.folder, turn):
+                (self.folder / TURN).unlink(missing_ok=True)
+
+    def _order(self, number: int, pairs: Sequence[tuple[str, str]], protocol: Protocol) -> FoldOrder:
+        """What a fold is trained by. Raises `LeakError` where its test songs would be known from training."""
+        split = self.division.splits[number]
+        statistics = self.library.band_statistics([song.sha256 for song in split.train], self.spectrogram.fingerprint)
+        leaks.refuse(split if protocol == "artist-folds" else Split(split.train, (), ()), statistics, pairs)
+        plan = Plan(self.division.genres, split, self.spectrogram, self.evaluation.about["data"])
+        return FoldOrder(number, plan, self.recipe, statistics, self.store.folder.parent, self.folder / str(number))
+
+    def _keep(self, order: FoldOrder, answer: FoldAnswer) -> None:
+        write_json(self._note(order.number), answer.note)
+        answers = zip(order.plan.split.test, answer.spectra, strict=True)
+        self.evaluations.add_songs(self.evaluation, [self._answered(song, order.number, one) for song, one in answers])
+        shutil.rmtree(order.folder, ignore_errors=True)
 
     def _note(self, number: int) -> Path:
         return self.folder / f"fold-{number}.json"

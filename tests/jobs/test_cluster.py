@@ -1,95 +1,43 @@
 """Fan-outs on a real Dask cluster: a scheduler and two workers, each a process of its own, on loopback."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pebble import ProcessExpired
 
 from core.audio.store import SpectrogramStore
 from core.database import Database
 from core.errors import ClusterError, GenrescopeError, JobStopped
 from core.jobs import cluster as clusters
-from core.jobs.compute import fan_out
+from core.jobs.cluster import FarPool
+from core.jobs.compute import fan_out, fan_out_far
 from core.library.importing import import_folder
 from core.library.preprocessing import preprocess
 from core.library.store import Library
 from core.recipes import SpectrogramRecipe
 from core.settings import Settings
-from tests.jobs.test_compute import crash_as_told, go_on, square_if_even, threads_of_arithmetic, until
+from tests.cluster import Cluster, asking, pids, running
+from tests.jobs.test_compute import (
+    crash_as_told,
+    go_on,
+    is_alive,
+    name_and_sleep,
+    square_if_even,
+    threads_of_arithmetic,
+    until,
+)
 
-PROJECT = Path(__file__).resolve().parents[2]
 RECIPE = SpectrogramRecipe()
 
 
-@dataclass
-class Cluster:
-    """Processes of a cluster; ended one by one, by their id."""
-
-    folder: Path
-    running: list[subprocess.Popen[bytes]] = field(default_factory=list)
-
-    def start(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
-        command = [
-            sys.executable,
-            "-m",
-            f"distributed.cli.{program}",
-            "--host",
-            "127.0.0.1",
-            "--no-dashboard",
-            *arguments,
-        ]
-        surroundings = {**os.environ, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
-        log = (self.folder / f"{program}-{len(self.running)}.log").open("wb")
-        process = subprocess.Popen(command, cwd=PROJECT, env=surroundings, stdout=log, stderr=log)
-        self.running.append(process)
-        return process
-
-    def begin(self) -> str:
-        file = self.folder / "scheduler.json"
-        self.start("dask_scheduler", "--port", "0", "--scheduler-file", str(file))
-        assert until(file.exists, within_s=60)
-        assert until(lambda: file.read_text().endswith("}"), within_s=5)
-        return str(json.loads(file.read_text())["address"])
-
-    def join(self, address: str) -> subprocess.Popen[bytes]:
-        return self.start("dask_worker", address, "--nthreads", "1", "--local-directory", str(self.folder))
-
-    def end(self) -> None:
-        for process in reversed(self.running):
-            process.send_signal(signal.SIGINT)
-        for process in self.running:
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-
-
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    made = Cluster(tmp_path_factory.mktemp("cluster"))
-    yield made
-    made.end()
-
-
-@pytest.fixture(scope="module")
-def scheduler(cluster: Cluster) -> str:
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a scheduler with two workers of one thread."""
-    from distributed import Client
-
-    address = cluster.begin()
-    for _ in range(2):
-        cluster.join(address)
-    with Client(address, set_as_default=False) as client:
-        client.wait_for_workers(2, timeout=60)
-    return address
+    with running(tmp_path_factory.mktemp("cluster")) as address:
+        yield address
 
 
 def test_every_item_is_answered_once_with_its_result_or_its_error(scheduler: str) -> None:
@@ -97,6 +45,26 @@ def test_every_item_is_answered_once_with_its_result_or_its_error(scheduler: str
     assert {n: answer for n, answer in answers.items() if n % 2 == 0} == {n: n * n for n in range(0, 20, 2)}
     odd = {n: answer for n, answer in answers.items() if n % 2}
     assert all(isinstance(error, GenrescopeError) and str(error) == f"{n} is odd" for n, error in odd.items())
+
+
+class Unsendable(Exception):
+    """As errors of yt-dlp, which hold frames and sockets."""
+
+    def __reduce__(self) -> Any:
+        raise TypeError("cannot be sent")
+
+
+def fail_because(n: int) -> None:
+    try:
+        raise Unsendable
+    except Unsendable as error:
+        raise GenrescopeError(f"{n} failed") from error
+
+
+@pytest.mark.parametrize("whole_workers", [False, True])
+def test_an_error_comes_home_as_what_it_is_whatever_it_came_of(scheduler: str, whole_workers: bool) -> None:
+    ((_, error),) = fan_out_far(fail_because, [1], check=go_on, scheduler=scheduler, whole_workers=whole_workers)
+    assert type(error) is GenrescopeError and str(error) == "1 failed"
 
 
 def test_workers_are_modest(scheduler: str) -> None:
@@ -157,7 +125,8 @@ def test_a_scheduler_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) 
     assert "GENRESCOPE_DASK_SCHEDULER" in str(told.value)
 
 
-def test_a_cluster_without_a_worker_is_told(tmp_path: Path) -> None:
+def test_a_cluster_without_a_worker_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusters, "RETURN_S", 0.5)
     alone = Cluster(tmp_path)
     try:
         with pytest.raises(ClusterError, match="has no worker"):
@@ -181,9 +150,7 @@ def test_a_scheduler_that_goes_away_is_told(tmp_path: Path) -> None:
         def go_away() -> None:
             short.running[0].kill()
 
-        from distributed import Client
-
-        with Client(address, set_as_default=False) as client:
+        with asking(address) as client:
             client.wait_for_workers(1, timeout=60)
         checks: list[Callable[[], None]] = [go_away]
         with pytest.raises(ClusterError, match="went away"):
@@ -199,3 +166,108 @@ def test_a_scheduler_that_goes_away_is_told(tmp_path: Path) -> None:
 def slow(n: int) -> int:
     time.sleep(60)
     return n
+
+
+# -- with a worker to itself -------------------------------------------------------------------------------------------
+
+
+def test_what_has_a_worker_to_itself_has_all_its_threads_and_nothing_like_it_beside(tmp_path: Path) -> None:
+    broad = Cluster(tmp_path)
+    try:
+        address = broad.begin()
+        broad.join(address, threads=3)
+        with asking(address) as client:
+            client.wait_for_workers(1, timeout=60)
+        alone = dict(fan_out_far(threads_of_arithmetic, range(2), check=go_on, scheduler=address, whole_workers=True))
+        assert all(set(threads) == {3} for threads in alone.values())
+        with asking(address) as client:
+            both = client.gather(client.map(_begun_and_ended, range(2), pure=False))
+        (_, first_ended), (second_begun, _) = sorted(both)
+        assert first_ended <= second_begun
+    finally:
+        broad.end()
+
+
+def _begun_and_ended(n: int) -> tuple[float, float]:
+    return clusters.alone(_times, n)
+
+
+def _times(_: int) -> tuple[float, float]:
+    begun = time.monotonic()
+    time.sleep(0.3)
+    return begun, time.monotonic()
+
+
+def test_what_takes_its_workers_down_is_told_in_the_callers_words(scheduler: str, tmp_path: Path) -> None:
+    deadly = ("always", str(tmp_path / "always"))
+    ((_, answer),) = fan_out_far(
+        crash_as_told, [deadly], check=go_on, scheduler=scheduler, whole_workers=True, crashed="It died."
+    )
+    assert isinstance(answer, GenrescopeError) and str(answer) == "It died."
+
+
+# -- one by one, each within its time ----------------------------------------------------------------------------------
+
+
+def test_a_pool_answers_with_results_and_errors_and_asks_nobody_before(scheduler: str) -> None:
+    with FarPool("tcp://127.0.0.1:1"):
+        pass
+    with FarPool(scheduler) as pool:
+        two, three = (pool.schedule(square_if_even, args=[n], timeout=60) for n in (2, 3))
+        assert two.result(20) == 4
+        with pytest.raises(GenrescopeError, match="3 is odd"):
+            three.result(20)
+
+
+def test_time_counts_from_when_a_worker_begins(scheduler: str) -> None:
+    with FarPool(scheduler) as pool:
+        waiting = [pool.schedule(time.sleep, args=[1.0], timeout=1.8) for _ in range(4)]  # two at once
+        assert [future.result(20) for future in waiting] == [None] * 4
+
+
+def test_where_time_is_over_the_process_ends_and_the_worker_goes_on(scheduler: str, tmp_path: Path) -> None:
+    before = pids(scheduler)
+    with FarPool(scheduler) as pool:
+        stuck = pool.schedule(name_and_sleep, args=[str(tmp_path)], timeout=0.5)
+        with pytest.raises(TimeoutError):
+            stuck.result(20)
+        (pid,) = (int(file.name) for file in tmp_path.iterdir())
+        assert pid in before and not is_alive(pid), "nothing goes on with it when that is told"
+        assert pool.schedule(square_if_even, args=[4], timeout=60).result(20) == 16
+    assert until(lambda: len(pids(scheduler)) == 2 and pid not in pids(scheduler)), "its nanny has begun another"
+
+
+def test_what_takes_its_workers_down_has_expired(scheduler: str, tmp_path: Path) -> None:
+    with FarPool(scheduler) as pool, pytest.raises(ProcessExpired):
+        pool.schedule(crash_as_told, args=[("always", str(tmp_path / "always"))], timeout=60).result(30)
+
+
+def test_what_is_not_done_at_the_end_is_ended(scheduler: str, tmp_path: Path) -> None:
+    with FarPool(scheduler) as pool:
+        for _ in range(3):
+            pool.schedule(name_and_sleep, args=[str(tmp_path)], timeout=60)
+        assert until(lambda: len(list(tmp_path.iterdir())) == 2)
+        time.sleep(0.3)  # until it is known here, too
+    begun = [int(file.name) for file in tmp_path.iterdir()]
+    assert len(begun) == 2 and not any(map(is_alive, begun))
+    assert until(lambda: len(pids(scheduler)) == 2)
+    assert len(list(tmp_path.iterdir())) == 2, "what waited is not begun"
+
+
+def test_a_scheduler_that_goes_away_is_told_by_the_pool(tmp_path: Path) -> None:
+    short = Cluster(tmp_path)
+    try:
+        address = short.begin()
+        short.join(address)
+        with asking(address) as client:
+            client.wait_for_workers(1, timeout=60)
+        with FarPool(address) as pool:
+            future = pool.schedule(slow, args=[1], timeout=60)
+            time.sleep(0.5)
+            short.running[0].kill()
+            with pytest.raises(ClusterError, match="went away"):
+                future.result(20)
+            with pytest.raises(ClusterError, match="went away"):
+                pool.schedule(slow, args=[1], timeout=60)
+    finally:
+        short.end()
