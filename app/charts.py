@@ -35,10 +35,14 @@ MAX_POINTS = 400
 HERTZ_TICKS = (125, 250, 500, 1000, 2000, 4000, 8000)
 
 
+def palette(genres: Sequence[str], colours: Mapping[str, str]) -> list[str]:
+    """The colour of every genre, in their order."""
+    return [colours.get(genre, COLOURS[i % len(COLOURS)]) for i, genre in enumerate(genres)]
+
+
 def genre_scale(genres: Sequence[str], colours: Mapping[str, str]) -> alt.Scale:
-    """The colour of every genre."""
-    palette = [colours.get(genre, COLOURS[i % len(COLOURS)]) for i, genre in enumerate(genres)]
-    return alt.Scale(domain=list(genres), range=palette)
+    """The colour of every genre, for a chart."""
+    return alt.Scale(domain=list(genres), range=palette(genres, colours))
 
 
 def genre_bars(
@@ -65,64 +69,46 @@ def genre_bars(
     )
 
 
-def spectrum_over_time(
-    taggram: FloatArray,
-    starts_s: npt.NDArray[np.float64],
-    crop_s: float,
-    genres: Sequence[str],
-    colours: Mapping[str, str] = NO_COLOURS,
-    *,
-    muted: bool = False,
-) -> alt.Chart:
-    """The course of a song: shares of the genres over time, `taggram` (n_crops, n_genres), stacked to 1. `muted` as above."""
+def course(
+    taggram: FloatArray, starts_s: npt.NDArray[np.float64], crop_s: float
+) -> tuple[npt.NDArray[np.float64], FloatArray]:
+    """The course of a song, to be drawn: times (n,) s from its beginning to its end, shares (n, n_genres) of `taggram`.
+
+    A crop speaks of its middle; the first and the last speak of the song up to its ends.
+    """
     middles = starts_s + crop_s / 2
     groups = np.array_split(np.arange(len(middles)), min(MAX_POINTS, len(middles)))
-    shares = np.array([taggram[group].mean(axis=0) for group in groups])
+    shares = np.array([taggram[group].mean(axis=0) for group in groups], np.float32)
     times = np.array([middles[group].mean() for group in groups])
-    # the first and the last crop speak of the song up to its ends
-    times = np.concatenate([[starts_s[0]], times, [starts_s[-1] + crop_s]])
-    shares = np.concatenate([shares[:1], shares, shares[-1:]])
+    return (
+        np.concatenate([[starts_s[0]], times, [starts_s[-1] + crop_s]]),
+        np.concatenate([shares[:1], shares, shares[-1:]]),
+    )
+
+
+def comparison(
+    names: Sequence[str], spectra: FloatArray, genres: Sequence[str], colours: Mapping[str, str] = NO_COLOURS
+) -> alt.Chart:
+    """Songs side by side: one bar each, of its `spectra` (n_songs, n_genres); two songs of one name are told apart."""
+    places = [f"{place + 1}  {name}" for place, name in enumerate(names)]
     table = pd.DataFrame(
         {
-            "seconds": np.repeat(times, len(genres)),
-            "genre": np.tile(genres, len(times)),
-            "share": shares.ravel().astype(float),
+            "song": np.repeat(places, len(genres)),
+            "genre": np.tile(genres, len(names)),
+            "share": spectra.ravel().astype(float),
         }
     )
     return (
         alt.Chart(table)
-        .mark_area(interpolate="monotone", opacity=MUTED if muted else 0.9)
+        .mark_bar()
         .encode(
-            x=alt.X("seconds:Q", title="time", axis=_clock_axis(), scale=alt.Scale(nice=False)),
-            y=alt.Y("share:Q", title=None, stack="normalize", axis=alt.Axis(format="%", tickCount=3)),
-            color=alt.Color("genre:N", scale=genre_scale(genres, colours), legend=alt.Legend(title=None, orient="top")),
+            x=alt.X("share:Q", title=None, stack="normalize", axis=None),
+            y=alt.Y("song:N", title=None, sort=places, axis=alt.Axis(ticks=False, domain=False, labelLimit=150)),
+            color=alt.Color("genre:N", scale=genre_scale(genres, colours), legend=alt.Legend(title=None, orient="top", columns=2)),
             order=alt.Order("genre:N"),
-            tooltip=["genre:N", alt.Tooltip("share:Q", format=".0%"), alt.Tooltip("seconds:Q", format=".0f")],
+            tooltip=["song:N", "genre:N", alt.Tooltip("share:Q", format=".0%")],
         )
-        .properties(height=260)
-    )
-
-
-def waveform(envelope: FloatArray, *, per_second: int = 20) -> alt.Chart:
-    """Lowest and highest sample over time, `envelope` (n, 2)."""
-    factor = max(1, -(-len(envelope) // MAX_COLUMNS))
-    groups = [envelope[i : i + factor] for i in range(0, len(envelope), factor)]
-    table = pd.DataFrame(
-        {
-            "seconds": np.arange(len(groups)) * factor / per_second,
-            "low": [float(group[:, 0].min()) for group in groups],
-            "high": [float(group[:, 1].max()) for group in groups],
-        }
-    )
-    return (
-        alt.Chart(table)
-        .mark_area(color=COLOURS[0])
-        .encode(
-            x=alt.X("seconds:Q", title=None, axis=_clock_axis(), scale=alt.Scale(nice=False)),
-            y=alt.Y("low:Q", title="amplitude", scale=alt.Scale(domain=[-1, 1], clamp=True)),
-            y2="high:Q",
-        )
-        .properties(height=120)
+        .properties(height=alt.Step(22))
     )
 
 
@@ -138,13 +124,9 @@ def spectrogram(
 
     `begin_s` is the second of the song that it begins at; `filters` as in `spectrogram.mel_frequencies`.
     """
-    factor = max(1, -(-codes.shape[0] // MAX_COLUMNS))
-    columns = [codes[i : i + factor].mean(axis=0) for i in range(0, codes.shape[0], factor)]
-    picture = np.stack(columns, axis=1)
-    low, high = np.percentile(picture, [2, 99.8])
-    shades = np.clip((picture - low) / max(high - low, 1) * 255, 0, 255).astype(np.uint8)
+    factor = _frames_a_column(codes)
     duration_s = codes.shape[0] * recipe.frame_s
-    figure = px.imshow(_coloured(shades), origin="lower", aspect="auto", binary_string=True, binary_compression_level=4)
+    figure = px.imshow(picture(codes), origin="lower", aspect="auto", binary_string=True, binary_compression_level=4)
     figure.update_traces(x0=begin_s, dx=factor * recipe.frame_s, hovertemplate="%{x:.1f} s<extra></extra>")
     frequencies = mel_frequencies(recipe, filters=filters)
     ticks = [hertz for hertz in HERTZ_TICKS if frequencies[0] <= hertz <= recipe.sample_rate / 2]
@@ -161,6 +143,20 @@ def spectrogram(
         figure.add_vrect(x0=start_s, x1=end_s, fillcolor="rgba(255,255,255,0.10)", line={"color": "white", "width": 2})
     figure.update_layout(height=340, margin={"l": 0, "r": 0, "t": 8, "b": 0}, dragmode="zoom")
     return figure
+
+
+def picture(codes: CodeArray) -> npt.NDArray[np.uint8]:
+    """A mel spectrogram as a picture, (n_mels, at most MAX_COLUMNS, 3): lowest band first, of each column the mean."""
+    factor = _frames_a_column(codes)
+    columns = [codes[i : i + factor].mean(axis=0) for i in range(0, codes.shape[0], factor)]
+    levels = np.stack(columns, axis=1)
+    low, high = np.percentile(levels, [2, 99.8])
+    shades = np.clip((levels - low) / max(high - low, 1) * 255, 0, 255).astype(np.uint8)
+    return _coloured(shades)
+
+
+def _frames_a_column(codes: CodeArray) -> int:
+    return max(1, -(-codes.shape[0] // MAX_COLUMNS))
 
 
 def influence(figure: go.Figure, told: Reasons, n_mels: int) -> go.Figure:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pandas as pd
 import streamlit as st
 
-from app import evaluation_charts, state, ui
+from app import evaluation_charts, sounds, state, ui
 from core.errors import LibraryError
 from core.files import duration_in_words
 from core.jobs import kinds
@@ -238,9 +238,10 @@ def _sound(song: EvaluatedSong) -> None:
     track = next((one for one in state.tracks() if one.sha256 == song.sha256), None)
     path = Path(song.path)
     if track:
-        ui.player(track)
-    elif song.path and path.is_file() and path.suffix.lower() in ui.PLAYABLE:
-        st.audio(str(path), format=ui.PLAYABLE[path.suffix.lower()])
+        sounds.player(track, key="evaluated")
+    elif song.path and path.is_file():
+        with ui.told_errors():
+            sounds.file_player(path, key="evaluated", sha256=song.sha256)
     else:
         st.info("Its sound is not on this computer any more.", icon=":material/link_off:")
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from app import label_charts, state, ui
+from app import label_charts, sounds, state, ui
 from app.navigation import pages
 from core.library.label_reviews import OUT
 from core.library.store import TrackRow
@@ -83,7 +83,7 @@ def song(track: TrackRow) -> None:
     st.caption(f"{ui.clock(track.duration_s)} · {ui.plain(track.album) or 'no album told'}")
     is_on = not state.get(state.SILENT, False)
     if is_on:
-        ui.player(track, autoplay=True)
+        sounds.player(track, key="labelled", autoplay=True)
     st.button(
         "Stop" if is_on else "Play",
         icon=":material/stop:" if is_on else ":material/play_arrow:",

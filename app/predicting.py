@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import charts, state, ui
+from app import charts, sounds, state, ui
 from app.navigation import pages
 from core.inference.neighbours import Similar, similar
 from core.inference.prediction import Prediction
@@ -86,7 +86,7 @@ def row(one: Similar) -> None:
     )
     with right:
         track = next(track for track in state.tracks() if track.id == one.track_id)
-        ui.player(track)
+        sounds.small_player(track)
 
 
 def offer_to_listen(entry: models.Entry, key: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import state, ui
+from app import sounds, state, ui
 from core.collecting.matching import WEIGHTS
 from core.collecting.places import place_of
 from core.errors import LibraryError
@@ -109,7 +109,8 @@ def play(sound: Sound) -> None:
     """The sound of a candidate; it begins by itself, and a key stops it (not the space bar, which presses what has the focus)."""
     is_on = not state.get(state.SILENT, False)
     if is_on and Path(sound.path).exists():
-        st.audio(sound.path, format=ui.PLAYABLE.get(Path(sound.path).suffix, "audio/wav"), autoplay=True)
+        with ui.told_errors():
+            sounds.file_player(Path(sound.path), key="candidate", sha256=sound.sha256, autoplay=True)
     st.button(
         "Stop" if is_on else "Play",
         icon=":material/stop:" if is_on else ":material/play_arrow:",

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import streamlit as st
 
-from app import charts, predicting, state, ui
+from app import charts, predicting, sounds, state, ui
 from app.navigation import pages
 from core.inference.embedding import LEAST_FOR_TSNE, outliers, placed_among, principal_map
 from core.jobs import kinds
@@ -93,7 +93,7 @@ def _map(entry: models.Entry, shown: Sequence[TrackRow], vectors: FloatArray, pl
 def one(track: TrackRow) -> None:
     """A song that was clicked."""
     st.markdown(f"**{ui.plain(name_of(track))}** · {ui.plain(ui.label_in_words(track.label)) or NO_GENRE}")
-    ui.player(track, autoplay=True)
+    sounds.player(track, key="on-map", autoplay=True)
     if st.button("Explore this song", icon=":material/equalizer:"):
         state.put(state.LOOKED_AT, track.id)
         st.switch_page(pages()["explore"])
@@ -128,7 +128,7 @@ def _outliers(vectors: FloatArray, shown: Sequence[TrackRow]) -> None:
         left, right = st.columns([3, 2], vertical_alignment="center")
         left.markdown(f"**{ui.plain(name_of(track))}**")
         with right:
-            ui.player(track)
+            sounds.small_player(track)
 
 
 def _uploads(entry: models.Entry, vectors: FloatArray, places: FloatArray) -> list[tuple[str, float, float]]:

@@ -426,12 +426,6 @@ def import_preview(directory: str, csv_file: str | None) -> tuple[list[PreviewRo
 
 
 @st.cache_data(show_spinner=False, max_entries=20)
-def envelope(path: str, sha256: str) -> FloatArray:
-    """A song's waveform, (n, 2), 20 points a second."""
-    return waveform.envelope(waveform.blocks(Path(path), max_s=settings().max_audio_s))
-
-
-@st.cache_data(show_spinner=False, max_entries=20)
 def spectrogram(sha256: str) -> CodeArray:
     """A song's spectrogram, (n_frames, n_mels) uint8."""
     return SpectrogramStore(settings().spectrograms, RECIPE.fingerprint).read(sha256)

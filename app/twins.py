@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import state, ui
+from app import sounds, state, ui
 from core.audio.store import SpectrogramStore
 from core.files import duration_in_words
 from core.library.likenesses import Pair, alike
@@ -84,5 +84,5 @@ def _track(track: TrackRow) -> None:
     st.markdown(ui.plain(track.artist) or "(artist unknown)")
     label = ui.plain(ui.label_in_words(track.label)) or "no genre yet"
     st.caption(f"{label} · {ui.clock(track.duration_s)} · {ui.plain(track.codec)}, {track.sample_rate:,} Hz")
-    ui.player(track)
+    sounds.player(track, key=f"twin-{track.id}")
     st.caption(ui.plain(track.path))

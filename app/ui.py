@@ -1,4 +1,4 @@
-"""What pages share on the screen: header, empty state, errors told, a job's panel, a song's player."""
+"""What pages share on the screen: header, empty state, errors told, a job's panel."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,15 +14,8 @@ from core.errors import GenrescopeError, LibraryError
 from core.files import duration_in_words
 from core.jobs import worker
 from core.jobs.queue import Job
-from core.library.store import TrackRow
 from core.music import GenreDistribution
 
-PLAYABLE = {
-    ".mp3": "audio/mpeg", ".m4a": "audio/mp4", ".mp4": "audio/mp4", ".aac": "audio/aac", ".webm": "audio/webm",
-    ".mka": "audio/webm", ".opus": "audio/ogg", ".ogg": "audio/ogg", ".oga": "audio/ogg", ".flac": "audio/flac",
-    ".wav": "audio/wav",
-}  # fmt: skip
-"""What browsers play, by file name; the rest is given to them as WAV."""
 VOTERS = {
     "hand": "you", "folder": "folder", "tag": "tag in the file", "csv": "table", "playlist": "playlist",
     "musicbrainz": "MusicBrainz",
@@ -134,35 +127,6 @@ def subfolders(folder: Path, *, limit: int = 200) -> list[Path]:
     except OSError as error:
         raise LibraryError(f"{folder} cannot be opened: {error.strerror}.") from error
     return sorted(inside, key=lambda path: path.name.casefold())[:limit]
-
-
-def upload_player(name: str, data: bytes) -> None:
-    """The sound of an upload."""
-    kind = PLAYABLE.get(Path(name).suffix.lower())
-    st.audio(data if kind else state.upload_wav(data), format=kind or "audio/wav")
-
-
-def player(track: TrackRow, *, autoplay: bool = False) -> None:
-    """The sound of a track; with `autoplay` it begins by itself."""
-    path = Path(track.path)
-    if not track.path:
-        if track.sha256:
-            st.info("Its sound was deleted after its spectrogram was made.", icon=":material/volume_off:")
-        else:
-            st.info("This song has no sound yet. Collect it, or import a folder.", icon=":material/volume_off:")
-        return
-    if not path.exists():
-        st.warning(
-            f"The file is not at {plain(track.path)} any more. Put it back, or import the folder it is in now.",
-            icon=":material/link_off:",
-        )
-        return
-    kind = PLAYABLE.get(path.suffix.lower())
-    with told_errors():
-        if kind:
-            st.audio(str(path), format=kind, autoplay=autoplay)
-        else:
-            st.audio(state.wav(track.path, track.sha256), format="audio/wav", autoplay=autoplay)
 
 
 def job_panel(job: Job | None, *, refresh_s: float = 1.0) -> None:

@@ -1,6 +1,7 @@
 """Files that are whole or absent: write beside the target, then rename."""
 
 import contextlib
+import csv
 import hashlib
 import json
 import os
@@ -8,8 +9,9 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,20 @@ def sweep(folder: Path, *, older_than_s: float = 3600.0) -> None:
         with contextlib.suppress(FileNotFoundError):
             if time.time() - partial.stat().st_mtime > older_than_s:
                 shutil.rmtree(partial) if partial.is_dir() else partial.unlink()
+
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a cell begins with that a spreadsheet would calculate: a quote is put before it."""
+
+
+def csv_text(rows: Sequence[Sequence[Any]]) -> str:
+    """A table for spreadsheets, its head among the rows. No text in it is a formula."""
+    stream = StringIO()
+    csv.writer(stream).writerows(
+        [f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value for value in row]
+        for row in rows
+    )
+    return stream.getvalue()
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from app import charts, reviewing, state, ui
+from app import charts, reviewing, sounds, state, ui
 from core.collecting.failures import remedy
 from core.files import duration_in_words, size_in_words
 from core.jobs.queue import Job
@@ -226,7 +226,7 @@ def collected_view() -> None:
     for one in [found[i] for i in picked["selection"]["rows"] if i < len(found)]:
         for track in state.library().tracks(state.RECIPE.fingerprint, track_id=one.track_id):
             st.markdown(f"**{ui.plain(one.title)}** · {ui.plain(one.artist)}")
-            ui.player(track)
+            sounds.player(track, key=f"collected-{track.id}")
         if st.button("This is another song", icon=":material/thumb_down:"):
             reviewing.settle(
                 one.track_id,

@@ -5,7 +5,7 @@ from collections import Counter
 import pandas as pd
 import streamlit as st
 
-from app import charts, predicting, state, ui
+from app import charts, predicting, sounds, state, ui
 from core.audio.crops import crop_starts
 from core.library import summary
 from core.library.store import TrackRow
@@ -33,17 +33,16 @@ def song(tracks: list[TrackRow]) -> None:
     reason = f" · {ui.plain(track.reason)}" if track.reason else ""
     st.caption(f"{ui.plain(ui.label_in_words(track.label)) or 'no genre yet'}{sound}{reason}")
     votes(track)
-    ui.player(track)
+    codes = None
+    with ui.told_errors():
+        codes = state.spectrogram(track.sha256) if track.state == "ready" else None
+    sounds.player(track, key="explored", picture=None if codes is None else charts.picture(codes))
     if not track.sha256:
         return
-    if track.path:
-        with ui.told_errors(), st.spinner("Drawing …"):
-            st.altair_chart(charts.waveform(state.envelope(track.path, track.sha256)))
     if track.state != "ready":
         st.info("This song has no spectrogram yet. Make it on the Library page.", icon=":material/equalizer:")
         return
-    with ui.told_errors():
-        codes = state.spectrogram(track.sha256)
+    if codes is not None:
         shown = st.toggle("Show the crops a network sees", help="It is given pieces this long, one after another.")
         recipe = state.RECIPE
         starts = crop_starts(codes.shape[0], CROP_FRAMES, stride=CROP_FRAMES) * recipe.frame_s if shown else []

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from app import state, ui
+from app import sounds, state, ui
 from core.audio.waveform import SUFFIXES
 from core.files import duration_in_words
 from core.jobs import kinds
@@ -150,7 +150,7 @@ def table_section(tracks: list[TrackRow]) -> None:
     playing = next((track for track in tracks if track.id == state.get(state.PLAYING)), None)
     if playing:
         st.markdown(f"**{ui.plain(playing.title)}** · {ui.plain(playing.artist)}")
-        ui.player(playing)
+        sounds.player(playing, key="playing", autoplay=True)
     edit_section([rows[i].id for i in chosen["selection"]["rows"] if i < len(rows)])
 
 

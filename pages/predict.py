@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from app import charts, predicting, state, ui
+from app import charts, predicting, sounds, state, ui
 from app import models as model_panel
+from app.player import Curves
 from core.audio.waveform import SUFFIXES
 from core.errors import GenrescopeError
-from core.files import duration_in_words
 from core.inference.prediction import UNSURE_BELOW, Prediction, coarse
+from core.inference.result import as_csv
 from core.learning import model as models
 from core.library.labels import topmost
 
@@ -57,39 +58,62 @@ def choose_grain(genres: Sequence[str]) -> bool:
     return grain == "coarse"
 
 
-def show(
-    name: str, data: bytes, whole: Prediction | GenrescopeError, entry: models.Entry, *, coarsely: bool, place: int
-) -> None:
-    """One upload, at a `place` among them: its sound, its genres, their course; or why it cannot be used."""
+def show(name: str, data: bytes, whole: Prediction, entry: models.Entry, *, coarsely: bool, place: int) -> None:
+    """One upload, at a `place` among them: its genres, its sound and their course in it, and a closer look."""
+    answer = coarse(whole, state.parents()) if coarsely else whole
     with st.container(border=True):
         st.markdown(f"##### {ui.plain(name)}")
-        with ui.told_errors():
-            if isinstance(whole, GenrescopeError):
-                raise whole
-            answer = whole
-            if coarsely:
-                answer = coarse(answer, state.parents())
-            st.markdown(f"### {in_words(answer)}")
-            if answer.verdict.refused:
-                st.info(
-                    f"It is unlike the music that the model learned from. The bars compare only what it knows, of which "
-                    f"{ui.plain(answer.top)} is nearest.",
-                    icon=":material/help:",
-                )
-            for doubt in answer.doubts:
-                st.warning(f"Not sure. {ui.plain(doubt)}", icon=":material/help:")
-            ui.upload_player(name, data)
-            left, right = st.columns([2, 3])
-            muted = answer.verdict.refused
-            left.altair_chart(charts.genre_bars(answer.spectrum, answer.genres, state.colours(), muted=muted))
-            right.altair_chart(
-                charts.spectrum_over_time(
-                    answer.taggram, answer.crop_starts_s, answer.crop_s, answer.genres, state.colours(), muted=muted
-                )
+        st.markdown(f"### {in_words(answer)}")
+        if answer.verdict.refused:
+            st.info(
+                f"It is unlike the music that the model learned from. The bars compare only what it knows, of which "
+                f"{ui.plain(answer.top)} is nearest.",
+                icon=":material/help:",
             )
-            right.caption(f"What sounds when, over {duration_in_words(answer.duration_s)}.")
+        for doubt in answer.doubts:
+            st.warning(f"Not sure. {ui.plain(doubt)}", icon=":material/help:")
+        left, right = st.columns([2, 3])
+        muted = answer.verdict.refused
+        left.altair_chart(charts.genre_bars(answer.spectrum, answer.genres, state.colours(), muted=muted))
+        with right, ui.told_errors():
+            times, shares = charts.course(answer.taggram, answer.crop_starts_s, answer.crop_s)
+            colours = charts.palette(answer.genres, state.colours())
+            curves = Curves(times.round(2).tolist(), shares.round(4).tolist(), answer.genres, colours, muted)
+            sounds.upload_player(name, data, key=f"upload-{place}", duration_s=answer.duration_s, curves=curves)
             predicting.parts(answer)
-            predicting.closer(name, data, entry, whole, place=place)
+        predicting.closer(name, data, entry, whole, place=place)
+
+
+def compare(names: Sequence[str], answers: Sequence[Prediction | GenrescopeError], *, coarsely: bool) -> int | None:
+    """Several uploads side by side; the one to look at closer, by its place, if one of them could be used."""
+    usable = [place for place, answer in enumerate(answers) if isinstance(answer, Prediction)]
+    for name, answer in zip(names, answers, strict=True):
+        if isinstance(answer, GenrescopeError):
+            st.error(f"{ui.plain(name)}: {ui.plain(str(answer))}", icon=":material/error:")
+    if not usable:
+        return None
+    if len(names) == 1:
+        return 0
+    told = [answer for answer in answers if isinstance(answer, Prediction)]
+    if coarsely:
+        told = [coarse(answer, state.parents()) for answer in told]
+    genres = told[0].genres
+    st.altair_chart(
+        charts.comparison(
+            [names[place] for place in usable], np.stack([one.spectrum for one in told]), genres, state.colours()
+        )
+    )
+    st.download_button(
+        "These figures as CSV",
+        as_csv([(names[place], one) for place, one in zip(usable, told, strict=True)]),
+        "genres.csv",
+        "text/csv",
+        icon=":material/download:",
+        type="tertiary",
+    )
+    return st.selectbox(
+        "Look closer at", usable, format_func=lambda place: f"{usable.index(place) + 1}  {names[place]}"
+    )
 
 
 ui.header("Predict", "Drop in any song: which genres is it made of, and where in the song does each one sound?")
@@ -123,6 +147,8 @@ st.file_uploader(
 uploads = state.get(state.UPLOADS) or []
 coarsely = bool(uploads and chosen.card) and choose_grain(chosen.card.genres)
 if uploads:
-    answers = state.predictions(chosen, [data for _, data in uploads])
-    for place, ((name, data), answer) in enumerate(zip(uploads, answers, strict=True)):
-        show(name, data, answer, chosen, coarsely=coarsely, place=place)
+    names = [name for name, _ in uploads]
+    answers = list(state.predictions(chosen, [data for _, data in uploads]))
+    place = compare(names, answers, coarsely=coarsely)
+    if place is not None and isinstance(answer := answers[place], Prediction):
+        show(*uploads[place], answer, chosen, coarsely=coarsely, place=place)

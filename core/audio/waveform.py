@@ -162,22 +162,6 @@ def excerpt(
     return np.concatenate(kept)
 
 
-def envelope(pieces: Iterator[FloatArray], *, sample_rate: int = 16_000, per_second: int = 20) -> FloatArray:
-    """Lowest and highest sample of every 1/`per_second` s of y: (n, 2) float32, to draw a waveform from."""
-    step = sample_rate // per_second
-    rest = np.empty(0, np.float32)
-    out: list[FloatArray] = []
-    for piece in pieces:
-        joined = np.concatenate([rest, piece])
-        whole = joined.size // step * step
-        grid = joined[:whole].reshape(-1, step)
-        out.append(np.stack([grid.min(axis=1), grid.max(axis=1)], axis=1))
-        rest = joined[whole:]
-    if rest.size:
-        out.append(np.array([[rest.min(), rest.max()]], np.float32))
-    return np.concatenate(out) if out else np.empty((0, 2), np.float32)
-
-
 def as_wav(y: FloatArray, *, sample_rate: int = 16_000) -> bytes:
     """A 16-bit WAV of y: for browsers, which cannot play every file that can be decoded."""
     out = io.BytesIO()

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from core.files import csv_text
 from core.inference.neighbours import Similar
 from core.inference.prediction import Prediction
 from core.inference.why import Reasons
@@ -70,6 +71,16 @@ def as_html(name: str, answer: Prediction, similar: Sequence[Similar] = (), told
         rows = [(one.artist, one.title, one.label, f"{one.likeness:.0%}") for one in similar]
         parts += ["<h2>Sounds like</h2>", table(("artist", "title", "label", "alike"), rows)]
     return page(name, parts)
+
+
+def as_csv(answers: Sequence[tuple[str, Prediction]]) -> str:
+    """Songs side by side, (name, answer) each, by the same model: length, verdict, and the share of each genre."""
+    genres = answers[0][1].genres
+    rows = [
+        (name, round(told.duration_s, 1), told.verdict.sentence, *(round(float(share), 4) for share in told.spectrum))
+        for name, told in answers
+    ]
+    return csv_text([("song", "length_s", "verdict", *genres), *rows])
 
 
 def reasons_in_words(told: Reasons) -> str:

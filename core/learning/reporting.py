@@ -3,14 +3,13 @@
 Names come from files and from strangers: none can be a formula in a table.
 """
 
-import csv
 from collections.abc import Mapping, Sequence
 from html import escape
-from io import StringIO
 from typing import Any
 
 import numpy as np
 
+from core.files import csv_text
 from core.learning import metrics
 from core.learning.comparison import answer, label
 from core.library.evaluations import EvaluatedSong, Evaluation
@@ -22,8 +21,6 @@ PROTOCOLS = {
     "random": "songs dealt without regard to artists: it flatters on purpose",
     "given": "divided as a list says",
 }
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a cell begins with that a spreadsheet would calculate."""
 
 
 def figures(evaluation: Evaluation, songs: Sequence[EvaluatedSong]) -> dict[str, Any]:
@@ -113,7 +110,7 @@ def genre_rows(told: Mapping[str, Any]) -> list[tuple[Any, ...]]:
 
 def figures_csv(evaluation: Evaluation, songs: Sequence[EvaluatedSong]) -> str:
     """The figures as a table of name and value."""
-    return _csv([("figure", "value"), *figure_rows(figures(evaluation, songs))])
+    return csv_text([("figure", "value"), *figure_rows(figures(evaluation, songs))])
 
 
 def songs_csv(evaluation: Evaluation, songs: Sequence[EvaluatedSong]) -> str:
@@ -134,7 +131,7 @@ def songs_csv(evaluation: Evaluation, songs: Sequence[EvaluatedSong]) -> str:
         )
         for song in songs
     ]
-    return _csv([head, *rows])
+    return csv_text([head, *rows])
 
 
 def reliability_svg(bins: Sequence[Mapping[str, Any]]) -> str:
@@ -175,16 +172,6 @@ def _confusion(told: Mapping[str, Any]) -> str:
         cells.append(f"<tr><th scope='row'>{escape(genre)}</th>{shaded}</tr>")
     head = "".join(f"<th scope='col'>{escape(genre)}</th>" for genre in told["genres"])
     return f"<div class='wide'><table><tr><td></td>{head}</tr>{''.join(cells)}</table></div>"
-
-
-def _csv(rows: Sequence[Sequence[Any]]) -> str:
-    stream = StringIO()
-    csv.writer(stream).writerows([_harmless(value) for value in row] for row in rows)
-    return stream.getvalue()
-
-
-def _harmless(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def _share(value: float) -> str:

@@ -37,23 +37,38 @@ def test_bars_hold_the_spectrum() -> None:
 
 
 def test_what_is_not_claimed_is_muted() -> None:
-    spectrum, taggram = np.array([0.2, 0.7, 0.1], np.float32), np.full((3, 3), 1 / 3, np.float32)
-    for make in (
-        lambda muted: charts.genre_bars(spectrum, GENRES, muted=muted),
-        lambda muted: charts.spectrum_over_time(taggram, np.arange(3.0), 2.0, GENRES, muted=muted),
-    ):
-        loud, quiet = (make(muted).to_dict()["mark"]["opacity"] for muted in (False, True))
-        assert quiet < 0.5 < loud
+    spectrum = np.array([0.2, 0.7, 0.1], np.float32)
+    loud, quiet = (
+        charts.genre_bars(spectrum, GENRES, muted=muted).to_dict()["mark"]["opacity"] for muted in (False, True)
+    )
+    assert quiet < 0.5 < loud
 
 
 @pytest.mark.parametrize("n_crops", [1, 2, 399, 400, 401, 5000])
 def test_the_course_is_thinned_and_keeps_its_mean(n_crops: int) -> None:
     taggram = softmax(np.random.default_rng(0).normal(size=(n_crops, 3)).astype(np.float32))
-    (rows,) = charts.spectrum_over_time(taggram, np.arange(n_crops) * 2.0, 4.0, GENRES).to_dict()["datasets"].values()
-    assert len(rows) <= 3 * (charts.MAX_POINTS + 2)
-    for number, genre in enumerate(GENRES):
-        _, *shares, _ = [row["share"] for row in rows if row["genre"] == genre]  # its ends are told twice
-        assert np.mean(shares) == pytest.approx(taggram[:, number].mean(), abs=0.01)
+    times, shares = charts.course(taggram, np.arange(n_crops) * 2.0, 4.0)
+    assert len(times) == len(shares) <= charts.MAX_POINTS + 2
+    assert (times[0], times[-1]) == (0.0, (n_crops - 1) * 2.0 + 4.0)
+    assert (np.diff(times) > 0).all()
+    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(shares[1:-1].mean(axis=0), taggram.mean(axis=0), atol=0.01)  # its ends are told twice
+
+
+def test_songs_are_compared_in_their_order_though_two_have_one_name() -> None:
+    spectra = np.array([[0.5, 0.25, 0.25], [0.0, 1.0, 0.0]], np.float32)
+    spec = charts.comparison(["a", "a"], spectra, GENRES).to_dict()
+    (rows,) = spec["datasets"].values()
+    assert spec["encoding"]["y"]["sort"] == ["1  a", "2  a"]
+    assert [row["share"] for row in rows if row["song"] == "2  a"] == [0.0, 1.0, 0.0]
+
+
+def test_a_picture_begins_with_its_lowest_band_and_is_not_too_wide() -> None:
+    codes = np.zeros((5_000, 16), np.uint8)
+    codes[:, 0] = 200
+    drawn = charts.picture(codes)
+    assert drawn.shape[0] == 16 and drawn.shape[1] <= charts.MAX_COLUMNS and drawn.shape[2] == 3
+    assert drawn[0].mean() > drawn[1:].mean()
 
 
 @pytest.mark.parametrize("n_frames", [1, 128, 1876, 30_000])
@@ -82,15 +97,6 @@ def test_a_confusion_matrix_has_true_genres_as_rows() -> None:
     (rows,) = charts.confusion([[3, 1], [0, 0]], ("a", "b")).to_dict()["datasets"].values()
     assert {(row["true"], row["answer"]): row["songs"] for row in rows}[("a", "b")] == 1
     assert all(np.isfinite(row["share"]) for row in rows)  # a genre without songs too
-
-
-def test_a_waveform_keeps_its_peaks() -> None:
-    envelope = np.zeros((10_000, 2), np.float32)
-    envelope[5_000] = (-0.9, 0.8)
-    (rows,) = charts.waveform(envelope).to_dict()["datasets"].values()
-    assert len(rows) <= charts.MAX_COLUMNS
-    assert min(row["low"] for row in rows) == pytest.approx(-0.9)
-    assert max(row["high"] for row in rows) == pytest.approx(0.8)
 
 
 def test_a_colour_that_was_given_is_used_and_others_keep_theirs() -> None:

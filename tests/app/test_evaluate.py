@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import evaluation_charts, state
 from core.database import Database
+from core.files import FORMULA
 from core.jobs.queue import Queue
 from core.learning import metrics, reporting
 from core.library.evaluations import EvaluatedSong, Evaluation, Evaluations
@@ -163,7 +164,7 @@ def test_no_cell_of_a_table_is_a_formula(evaluations: Evaluations) -> None:
     songs = evaluations.songs(evaluation)
     for table in (reporting.songs_csv(evaluation, songs), reporting.figures_csv(evaluation, songs)):
         rows = list(csv.reader(table.splitlines()))
-        assert not [cell for row in rows for cell in row if cell.startswith(reporting.FORMULA)]
+        assert not [cell for row in rows for cell in row if cell.startswith(FORMULA)]
         assert len({len(row) for row in rows}) == 1
     rows = list(csv.DictReader(reporting.songs_csv(evaluation, songs).splitlines()))
     assert len(rows) == 30 and sum(int(row["right"]) for row in rows) == 20

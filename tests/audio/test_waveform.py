@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from core.audio.waveform import DecodeReport, as_wav, blocks, envelope, excerpt, load, probe
+from core.audio.waveform import DecodeReport, as_wav, blocks, excerpt, load, probe
 from core.errors import AudioError
 from tests.sounds import CODECS, tone, write_float_wav, write_sound
 
@@ -526,24 +526,6 @@ def test_an_unguarded_decoder_would_follow_such_a_list(tmp_path: Path) -> None:
 
 
 # -- drawing and playing -----------------------------------------------------------------------------------------------
-
-
-def test_the_envelope_holds_the_extremes_of_every_step() -> None:
-    y = np.array([0.0, 0.5, -0.25, 0.1, 0.9, -0.9, 0.2], np.float32)
-    expected = [[0.0, 0.5], [-0.25, 0.1], [-0.9, 0.9], [0.2, 0.2]]
-    drawn = envelope(iter([y]), sample_rate=4, per_second=2)
-    assert drawn.dtype == np.float32
-    np.testing.assert_array_equal(drawn, np.array(expected, np.float32))
-
-
-@given(cuts=st.lists(st.integers(0, 5_000), max_size=6), n=st.integers(0, 5_000))
-@examples(deadline=None, max_examples=50)
-def test_the_envelope_does_not_depend_on_how_the_sound_is_cut(cuts: list[int], n: int) -> None:
-    y = noise(1, sample_rate=5_000)[:n].astype(np.float32)
-    pieces = np.split(y, sorted(cuts))
-    drawn = envelope(iter(pieces), sample_rate=1_000, per_second=20)
-    np.testing.assert_array_equal(drawn, envelope(iter([y]), sample_rate=1_000, per_second=20))
-    assert drawn.shape == (-(-n // 50), 2)
 
 
 @pytest.mark.parametrize("n", [1, 100, RATE, 100_000])

@@ -35,6 +35,7 @@ class Server:
 
     home: Path
     surroundings: dict[str, str] = field(default_factory=dict)
+    script: str = "app/main.py"
     port: int = 0
     process: subprocess.Popen[bytes] | None = field(default=None)
 
@@ -58,7 +59,7 @@ class Server:
         with (self.home / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "streamlit", "run", "app/main.py", "--server.headless=true"),
+                    *(sys.executable, "-m", "streamlit", "run", self.script, "--server.headless=true"),
                     *(f"--server.port={self.port}", "--server.fileWatcherType=none"),
                 ],
                 cwd=PROJECT,

@@ -192,5 +192,9 @@ def test_real_songs(server: Server, page: Page, shared_data: Path, tmp_path: Pat
     assert accuracy > (0.5 if FULL else 0.0)
     uploads = sorted((shared_data / "uploads" / "music").glob("*.ogg"))[: None if FULL else 2]
     upload(page, server, *uploads)
-    expect(page.get_by_text("What sounds when")).to_have_count(len(uploads), timeout=PATIENCE_MS)
+    expect(page.locator(".player-now li")).to_have_count(4 if FULL else 2, timeout=PATIENCE_MS)
+    page.get_by_role("combobox", name="Look closer at").click()
+    expect(page.get_by_role("option")).to_have_count(len(uploads))
+    page.get_by_role("option").last.click()
+    expect(page.get_by_role("heading", name=uploads[-1].name)).to_be_visible()
     expect(page.get_by_test_id("stException")).to_have_count(0)
