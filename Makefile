@@ -27,5 +27,5 @@ lint: install   ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: install  ## measure speed, side by side with a reference; writes benchmarks/results.md
+bench: install  ## measure the claims on speed, memory and disk, beside references; writes benchmarks/results.md
 	$(BIN)/python -m benchmarks

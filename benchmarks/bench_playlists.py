@@ -1,79 +1,49 @@
-"""A library of 20,000 playlist tracks in 20 genres: time to add, and server time of every page per rerun.
+"""Adding 20,000 playlist tracks in 20 genres to an empty library: time, and memory."""
 
-Nine in ten have sound, half of these by collecting; of the others some are doubtful, some failed, some wait. A page is run as Streamlit runs it, without a browser (`AppTest`): the first run reads the library, the ten after it are
-reruns as a click makes them. The reference is a library of 200 tracks.
-"""
-
-import os
 import random
-import sys
+import statistics
 import tempfile
 import time
 from pathlib import Path
-from statistics import median
 
-import numpy as np
-
+from benchmarks import children
+from benchmarks.timing import REPEATS, Row, within
 from core.database import Database
-from core.library.candidates import Found, Sound
-from core.library.collection import Collection
 from core.library.playlists import Playlists
-from core.library.store import FoundFile, Library
-from core.music import Candidate, ListedTrack, Playlist
-from core.recipes import SpectrogramRecipe
-from core.settings import PROJECT
+from core.library.store import Library
+from core.music import ListedTrack, Playlist
+from core.settings import Settings
 
+NUMBER = 12
+MANY, FEW = 20_000, 200
 GENRES = 20
-RERUNS = 10
-VIEWS = {
-    "home": None,
-    "playlists": None,
-    "genres": ["Vocabulary", "Charts", "Several genres", "Balance", "Same song twice?", "MusicBrainz"],
-    "collect": ["progress", "review", "problems", "collected"],
-    "library": None,
-    "explore": ["One song", "The whole library"],
-    "label": None,
-    "train": None,
-    "evaluate": None,
-    "predict": None,
-}
+LISTS = 3 * GENRES
 
 
-def measure(songs: Path) -> list[tuple[str, str, str, float]]:
-    os.environ["STREAMLIT_LOGGER_LEVEL"] = "error"
+def measure(songs: Path) -> list[Row]:
     with tempfile.TemporaryDirectory() as scratch:
-        large, small = Path(scratch) / "large", Path(scratch) / "small"
-        large_s, n = _fill(large, 20_000)
-        small_s, few = _fill(small, 200)
-        rows = [
-            (
-                f"add {n:,} playlist tracks in {GENRES} genres",
-                f"{large_s:.1f} s ({n / large_s:,.0f} a second)",
-                f"{few} tracks {small_s:.2f} s",
-                large_s / n / (small_s / few),
-            )
-        ]
-        for page, views in VIEWS.items():
-            for view in views or [None]:
-                first_ms, large_ms = _rerun(large, page, view)
-                _, small_ms = _rerun(small, page, view)
-                name = f"{page}, {view}" if view else page
-                rows.append(
-                    (
-                        f"page {name}: rerun with {n:,} tracks",
-                        f"{large_ms:.0f} ms (first run {first_ms:.0f} ms)",
-                        f"{few} tracks {small_ms:.0f} ms",
-                        large_ms / small_ms,
-                    )
-                )
-    return rows
+        homes = iter(Path(scratch) / f"home-{number}" for number in range(2 * REPEATS))
+        many, few = listed(MANY), listed(FEW)
+        both = [(add(next(homes), many), add(next(homes), few)) for _ in range(REPEATS)]
+        peak_mb = children.call(
+            "benchmarks.bench_playlists:add_in_a_process", str(Path(scratch) / "child"), MANY
+        ).peak_mb
+    (_, n), (_, n_few) = both[0]
+    many_s, few_s = (statistics.median(pair[place][0] for pair in both) for place in (0, 1))
+    return [
+        Row(
+            NUMBER,
+            f"adding {n:,} playlist tracks in {GENRES} genres",
+            f"{many_s:.1f} s ({n / many_s:,.0f} a second), peak memory {peak_mb:.0f} MB",
+            f"{n_few} tracks {few_s:.2f} s ({n_few / few_s:,.0f} a second)",
+            *within(many_s, 20, "s"),
+        )
+    ]
 
 
-def _fill(home: Path, n: int) -> tuple[float, int]:
-    """A library of about `n` tracks: (seconds that adding its playlists took, distinct tracks). Then sound for all."""
+def listed(n: int) -> list[Playlist]:
+    """Playlists of about `n` tracks, each with a tenth of others' tracks."""
     rng = random.Random(0)
-    database = Database(home / "data" / "library.db")
-    playlists = Playlists(database)
     words = [
         f"{a}{b}" for a in ("ka", "lo", "mi", "ru", "sen", "tor") for b in ("dan", "mar", "nel", "sky", "vo", "zen")
     ]
@@ -89,80 +59,23 @@ def _fill(home: Path, n: int) -> tuple[float, int]:
         )
         for number in range(n)
     ]
-    lists = 3 * GENRES
-    begun = time.perf_counter()
-    for number in range(lists):
-        own = tracks[number * n // lists : (number + 1) * n // lists]
+    playlists = []
+    for number in range(LISTS):
+        own = tracks[number * n // LISTS : (number + 1) * n // LISTS]
         shared = rng.sample(tracks, len(own) // 10)
-        playlist = Playlist("deezer", str(number), f"Playlist {number}", (*own, *shared))
-        playlists.take_in(playlist, {f"genre {number % GENRES:02d}": 1.0})
-    seconds = time.perf_counter() - begun
-    library = Library(database)
-    rows = library.tracks("")
-    _give_sound(library, rows[: len(rows) * 9 // 10])
-    _collect(Collection(database), [row.id for row in rows[len(rows) // 2 :]], n_with_sound=len(rows) * 4 // 10)
-    return seconds, len(rows)
+        playlists.append(Playlist("deezer", str(number), f"Playlist {number}", (*own, *shared)))
+    return playlists
 
 
-def _collect(collection: Collection, track_ids: list[int], *, n_with_sound: int) -> None:
-    """Candidates for tracks, and what became of them: the first have sound, the last wait."""
-    with_sound, others = track_ids[:n_with_sound], track_ids[n_with_sound:]
-    third = len(others) // 3
-    for track_id in track_ids[: n_with_sound + 2 * third]:
-        found = [
-            Found(Candidate(f"https://example.org/{track_id}/{n}", str(n), "A title", "A channel", duration_s=200.0), 0.7, {"title": 0.7}, 1)
-            for n in range(5)
-        ]  # fmt: skip
-        collection.searched(track_id, found, job_id=1)
-    for track_id in others[:third]:
-        collection.doubtful(track_id, f"https://example.org/{track_id}/0", None, message="", job_id=1)
-    for track_id in others[third : 2 * third]:
-        collection.failed(track_id, reason="gone", message="Gone.", job_id=1)
-    for track_id in with_sound:
-        sound = Sound(f"/music/{track_id}.webm", f"{track_id:064x}", 1, 1, "matroska", "opus", 48_000, 2, 200.0)
-        collection.fetched(track_id, f"https://example.org/{track_id}/0", sound, None, job_id=1)
+def add(home: Path, playlists: list[Playlist]) -> tuple[float, int]:
+    """Take playlists into a library: (seconds, distinct tracks)."""
+    database = Database(Settings(home=home).database)
+    begun = time.perf_counter()
+    for number, playlist in enumerate(playlists):
+        Playlists(database).take_in(playlist, {f"genre {number % GENRES:02d}": 1.0})
+    return time.perf_counter() - begun, Library(database).counts("")["tracks"]
 
 
-def _give_sound(library: Library, rows: list) -> None:
-    """A row of audio and of its spectrogram for every track, as if all were collected."""
-    recipe = SpectrogramRecipe()
-    band = np.full(recipe.n_mels, -40, np.float32)
-    for start in range(0, len(rows), 500):
-        files = [
-            FoundFile(
-                f"/music/{row.id}.mp3", f"{row.id:064x}", 1, 1, False, "mp3", "mp3", 44100, 2, row.duration_s,
-                row.title, row.artist, row.album, (),
-            )
-            for row in rows[start : start + 500]
-        ]  # fmt: skip
-        library.add_files(files, playlist=("folder", "/music", "music"), job_id=None)
-    for todo in library.without_spectrogram(recipe.fingerprint):
-        library.spectrogram_made(
-            todo, recipe.fingerprint, n_frames=7000, band_mean=band, band_std=band, duration_s=224.0, state="ok",
-            reason="", job_id=None,
-        )  # fmt: skip
-
-
-def _rerun(home: Path, page: str, view: str | None) -> tuple[float, float]:
-    """(milliseconds of the first run, median of the reruns)."""
-    os.environ["GENRESCOPE_HOME"] = str(home)
-    import streamlit as st
-    from streamlit.testing.v1 import AppTest
-
-    from app import state
-
-    st.cache_resource.clear()
-    st.cache_data.clear()
-    app = AppTest.from_file(str(PROJECT / "pages" / f"{page}.py"), default_timeout=120)
-    if view:
-        keys = {"genres": state.VIEW, "explore": state.EXPLORE_VIEW, "collect": state.COLLECT_VIEW}
-        app.session_state[keys[page]] = view
-    times, main = [], sys.modules["__main__"]
-    for _ in range(RERUNS + 1):
-        begun = time.perf_counter()
-        app.run()
-        times.append((time.perf_counter() - begun) * 1000)
-        if app.exception:
-            raise RuntimeError(f"{page}: {app.exception[0].message}")
-    sys.modules["__main__"] = main  # which Streamlit replaces; processes that are started would run the page
-    return times[0], median(times[1:])
+def add_in_a_process(home: str, n: int) -> None:
+    """Once, for the memory that takes."""
+    add(Path(home), listed(n))
