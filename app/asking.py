@@ -1,7 +1,7 @@
 """Asking a machine about every song that has not learned from it, and how labels stand by its answers."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -22,10 +22,7 @@ WHY = (
 
 def ask_form(songs: Sequence[Song], *, again: bool) -> None:
     """Which genres, how long, and a button that has all songs asked about."""
-    counts = Counter(song.label.top for song in songs)
-    artists: defaultdict[str, set[str]] = defaultdict(set)
-    for song in songs:
-        artists[song.label.top].add(song.artist or song.sha256)
+    counts, artists = state.kept(lambda: _songs_and_artists(songs), "songs and artists")
     left, right = st.columns([2, 1])
     genres = left.multiselect(
         "Genres",
@@ -46,6 +43,14 @@ def ask_form(songs: Sequence[Song], *, again: bool) -> None:
         with ui.told_errors():
             ask(genres, minutes)
             st.rerun()
+
+
+def _songs_and_artists(songs: Sequence[Song]) -> tuple[Counter[str], Mapping[str, set[str]]]:
+    counts = Counter(song.label.top for song in songs)
+    artists: defaultdict[str, set[str]] = defaultdict(set)
+    for song in songs:
+        artists[song.label.top].add(song.artist or song.sha256)
+    return counts, artists
 
 
 def ask(genres: Sequence[str], minutes: float) -> None:

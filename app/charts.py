@@ -104,7 +104,9 @@ def comparison(
         .encode(
             x=alt.X("share:Q", title=None, stack="normalize", axis=None),
             y=alt.Y("song:N", title=None, sort=places, axis=alt.Axis(ticks=False, domain=False, labelLimit=150)),
-            color=alt.Color("genre:N", scale=genre_scale(genres, colours), legend=alt.Legend(title=None, orient="top", columns=2)),
+            color=alt.Color(
+                "genre:N", scale=genre_scale(genres, colours), legend=alt.Legend(title=None, orient="top", columns=2)
+            ),
             order=alt.Order("genre:N"),
             tooltip=["song:N", "genre:N", alt.Tooltip("share:Q", format=".0%")],
         )
@@ -209,7 +211,7 @@ def song_map(
             mode="markers",
             marker={"color": colour, "size": 7 if len(genres) < 3000 else 4, "opacity": 0.8},
             customdata=ids_of[rows],
-            text=[_literal(names[int(row)]) for row in rows],
+            text=np.array([_literal(names[int(row)]) for row in rows], object),  # an array is not looked through
             hovertemplate="%{text}<extra>%{fullData.name}</extra>",
         )
     if uploads:

@@ -1,6 +1,7 @@
 """Evaluations on the screen: begin one, read it, hear its songs, hold it against another."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,9 +12,8 @@ from app import evaluation_charts, sounds, state, ui
 from core.errors import LibraryError
 from core.files import duration_in_words
 from core.jobs import kinds
-from core.learning import model as models
 from core.learning import reporting
-from core.learning.comparison import answer, compare_evaluations, label
+from core.learning.comparison import answer, label
 from core.learning.metrics import SIGNIFICANT
 from core.library.evaluations import EvaluatedSong, Evaluation
 from core.recipes import TrainingRecipe
@@ -65,13 +65,14 @@ def test_form() -> None:
     """Ask for the figures of a model on its own test songs."""
     st.markdown("**Test a model on its own test songs**")
     st.caption("Songs by artists that it never heard, set aside when it was trained.")
-    usable = [entry for entry in models.list_models(state.settings()) if entry.card and entry.card.split.get("test")]
+    usable = [entry for entry in state.model_entries() if entry.card and entry.card.split.get("test")]
     if not usable:
         st.caption("There is no model with test songs yet. Train one first.")
         return
-    chosen = st.selectbox("Model", usable, format_func=lambda entry: ui.plain(entry.name), key="test-model")
+    folders = {entry.name: entry.folder for entry in usable}
+    chosen = folders[st.selectbox("Model", list(folders), format_func=ui.plain, key="test-model")]
     if st.button("Test it", icon=":material/quiz:"):
-        state.begin(kinds.submit_evaluate(state.queue(), str(chosen.folder)))
+        state.begin(kinds.submit_evaluate(state.queue(), str(chosen)))
         st.rerun()
 
 
@@ -93,9 +94,9 @@ def named(evaluation: Evaluation) -> str:
     )
 
 
-def report_section(evaluation: Evaluation, songs: Sequence[EvaluatedSong]) -> None:
+def report_section(evaluation: Evaluation) -> None:
     """The figures, from what matters most to what only some want to know."""
-    told = reporting.figures(evaluation, songs)
+    told = state.figures(evaluation)
     low, high = told["interval_95"]
     for column, (name, value, why) in zip(
         st.columns(4),
@@ -162,7 +163,7 @@ def _gap(evaluation: Evaluation) -> None:
         return
     honest, naive = (evaluation, other) if protocol == "artist-folds" else (other, evaluation)
     try:
-        told = compare_evaluations(state.evaluation_room(), naive.id, honest.id)
+        told = state.comparison(naive, honest)
     except LibraryError:  # they are about other songs: nothing to hold against each other
         return
     naive_share, honest_share = told["accuracy"]
@@ -179,7 +180,7 @@ def _gap(evaluation: Evaluation) -> None:
 
 def confusion_section(evaluation: Evaluation, songs: Sequence[EvaluatedSong]) -> None:
     """What is taken for what; the songs behind a cell."""
-    told = reporting.figures(evaluation, songs)
+    told = state.figures(evaluation)
     st.caption("Rows are the true genres, columns the answers. Click a cell to hear its songs.")
     picked = st.altair_chart(
         evaluation_charts.confusion(told["confusion"], evaluation.genres),
@@ -254,7 +255,7 @@ def compare_section(evaluation: Evaluation, finished: Sequence[Evaluation]) -> N
         return
     other = choose(others, "Compare with", key=state.COMPARED)
     with ui.told_errors():
-        told = compare_evaluations(state.evaluation_room(), evaluation.id, other.id)
+        told = state.comparison(evaluation, other)
         _verdict(told)
         _differing(told)
 
@@ -308,7 +309,7 @@ def downloads(evaluation: Evaluation, songs: Sequence[EvaluatedSong]) -> None:
         ):
             st.download_button(
                 text,
-                make(evaluation, songs),
+                partial(make, evaluation, songs),
                 file_name=f"evaluation-{evaluation.id}.{ending}",
                 mime=kind,
                 icon=":material/download:",

@@ -45,8 +45,7 @@ def section(stock: Stock) -> None:
 
 def _chosen(stock: Stock) -> tuple[Order, str | None]:
     """The order and the genre that a person wants to see."""
-    labels = {genre for entry in stock.entries if entry.track.label for genre, _ in entry.track.label.weights}
-    offered = ["", *sorted({*stock.genres, *labels}, key=str.casefold)]
+    offered = ["", *sorted({*stock.genres, *stock.labels}, key=str.casefold)]
     if state.get(state.LABEL_GENRE) not in offered:
         state.put(state.LABEL_GENRE, "")
     left, right = st.columns([1, 1], vertical_alignment="bottom")

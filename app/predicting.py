@@ -95,8 +95,8 @@ def offer_to_listen(entry: models.Entry, key: str) -> None:
     if job and job.unfinished:
         ui.job_panel(job)
         return
-    recipe = models.read_card(entry.folder).spectrogram
-    missing = len(state.embeddings(entry).missing(recipe.fingerprint))
+    assert entry.card is not None  # only such models are offered
+    missing = len(state.embeddings(entry).missing(entry.card.spectrogram.fingerprint))
     if not missing and not len(state.neighbourhood(entry)):
         ui.empty("Your library has no song with a spectrogram yet.", go_to="library", label="Import songs")
     elif missing:
@@ -150,7 +150,7 @@ def _page(name: str, data: bytes, entry: models.Entry, answer: Prediction, key: 
 
 def like_a_track(track_id: int, artist: str) -> None:
     """On the Explore page: songs of the library that sound most like one of them."""
-    usable = [entry for entry in models.list_models(state.settings()) if entry.card]
+    usable = [entry for entry in state.model_entries() if entry.card]
     entry = next((entry for entry in usable if len(state.neighbourhood(entry))), usable[0] if usable else None)
     if entry is None:
         ui.empty("A model tells which songs sound alike. There is none yet.", go_to="train", label="Train a network")

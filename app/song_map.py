@@ -16,6 +16,8 @@ from core.music import FloatArray
 KINDS = {"fine": "By likeness", "quick": "At once"}
 MOUSE = {"listen": "Click to hear", "draw": "Draw around to label"}
 NO_GENRE = "(no genre yet)"
+MOST_POINTS = 25_000
+"""Songs that are drawn: more would make a page slow that is to be moved by hand."""
 LISTED = 200
 """Selected songs that are named; more are counted."""
 
@@ -46,6 +48,10 @@ def section(entry: models.Entry, tracks: Sequence[TrackRow]) -> None:
     rows = [
         row for row, number in enumerate(known.track_ids) if number in by_id and (kind == "quick" or number in fine)
     ]
+    every = -(-len(rows) // MOST_POINTS) or 1
+    if every > 1:
+        st.caption(f"Of your {len(rows):,} songs one in {every} is drawn.")
+    rows = rows[::every]
     ids = [known.track_ids[row] for row in rows]
     vectors = known.vectors[rows]
     places = principal_map(vectors) if kind == "quick" else np.array([fine[number] for number in ids], np.float32)

@@ -2,11 +2,11 @@
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import streamlit as st
 
@@ -23,7 +23,10 @@ from core.inference.why import why as why_of
 from core.jobs import worker
 from core.jobs.queue import Job, Queue
 from core.learning import model as models
-from core.learning import sharing
+from core.learning import reporting, sharing
+from core.learning.comparison import compare_evaluations
+from core.learning.plan import Plan
+from core.learning.splits import unknown_artists
 from core.library import edits
 from core.library.catalogue import Catalogue
 from core.library.collection import Collection
@@ -35,7 +38,7 @@ from core.library.label_reviews import LabelReviews
 from core.library.playlists import Comparison, PlaylistRow, Playlists, Reading
 from core.library.preprocessing import codes_of
 from core.library.reviews import Reviews
-from core.library.runs import Runs
+from core.library.runs import Run, Runs
 from core.library.store import Library, TrackRow
 from core.music import CodeArray, FloatArray, PlaylistHit, Song
 from core.quality.asked import Asked
@@ -45,6 +48,8 @@ from core.settings import Settings
 from core.sources.contract import PlaylistSource
 from core.sources.registry import sources as all_sources
 from core.sources.spotify_signin import SignIn
+
+Result = TypeVar("Result")
 
 FOLDER = "folder"
 """The folder typed or chosen on the library page."""
@@ -208,6 +213,51 @@ def runs() -> Runs:
     return Runs(database())
 
 
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _run(version: int, name: str) -> Run:
+    return runs().get(name)
+
+
+def run(name: str) -> Run:
+    """A training by its name; cached as `tracks`, for its plan names every song."""
+    return _run(database().version(), name)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _division(run_id: int, created_at: str, _plan: Mapping[str, Any]) -> Mapping[str, int]:
+    split = Plan.from_json(dict(_plan)).split
+    sides = {side: len(songs) for side, songs in vars(split).items()}
+    return {**sides, "unknown": unknown_artists(split.train + split.test)}
+
+
+def division(run: Run) -> Mapping[str, int] | None:
+    """How many songs of a training are `train`, `validation`, `test`, `left_out`, and without an artist's name (`unknown`).
+
+    None before it has divided them, which it does once.
+    """
+    return _division(run.id, run.created_at, run.plan) if run.plan else None
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _states(version: int) -> Mapping[str, str]:
+    return runs().states()
+
+
+def run_states() -> Mapping[str, str]:
+    """Every training and how it stands, the newest first; cached as `tracks`."""
+    return _states(database().version())
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _models(cards: tuple[tuple[str, int], ...]) -> list[models.Entry]:
+    return models.list_models(settings())
+
+
+def model_entries() -> list[models.Entry]:
+    """All models, the newest first; read again only where one was made, taken in, changed or removed."""
+    return _models(models.stamps(settings()))
+
+
 def evaluation_room() -> Evaluations:
     """What networks answered about songs they had not learned from."""
     return Evaluations(database())
@@ -226,6 +276,27 @@ def evaluations() -> list[Evaluation]:
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _evaluated_songs(evaluation_id: int, finished_at: str | None) -> list[EvaluatedSong]:
     return evaluation_room().songs(evaluation_room().get(evaluation_id))
+
+
+@st.cache_data(show_spinner=False, max_entries=4)
+def _figures(evaluation_id: int, finished_at: str | None) -> dict[str, Any]:
+    evaluation = evaluation_room().get(evaluation_id)
+    return reporting.figures(evaluation, evaluated_songs(evaluation))
+
+
+def figures(evaluation: Evaluation) -> dict[str, Any]:
+    """All figures of an evaluation that has finished."""
+    return _figures(evaluation.id, evaluation.finished_at)
+
+
+@st.cache_data(show_spinner="Comparing …", max_entries=4)
+def _comparison(first: int, second: int, finished_at: tuple[str | None, str | None]) -> dict[str, Any]:
+    return compare_evaluations(evaluation_room(), first, second)
+
+
+def comparison(first: Evaluation, second: Evaluation) -> dict[str, Any]:
+    """Two evaluations that have finished, held against each other. `LibraryError` if they have no song in common."""
+    return _comparison(first.id, second.id, (first.finished_at, second.finished_at))
 
 
 def evaluated_songs(evaluation: Evaluation) -> list[EvaluatedSong]:
@@ -268,6 +339,24 @@ def _tracks(version: int) -> list[TrackRow]:
 def tracks() -> list[TrackRow]:
     """All tracks, newest last; read again only if the library was written to. Not to be changed."""
     return _tracks(database().version())
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _kept(version: int, what: tuple[Any, ...], _work: Callable[[], Any]) -> Any:
+    return _work()
+
+
+def kept(work: Callable[[], Result], *what: Any) -> Result:
+    """What `work` makes of the library: done once, then kept until something is written. Not to be changed.
+
+    `what` says what it is, with all that it depends on besides the library.
+    """
+    return cast(Result, _kept(database().version(), what, work))
+
+
+def counts() -> Mapping[str, int]:
+    """How much there is in the library (`Library.counts`); cached as `tracks`."""
+    return kept(lambda: library().counts(RECIPE.fingerprint), "counts")
 
 
 def label_reviews() -> LabelReviews:

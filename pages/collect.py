@@ -12,6 +12,8 @@ from core.collecting.failures import remedy
 from core.files import duration_in_words, size_in_words
 from core.jobs.queue import Job
 from core.library import summary
+from core.library.collection import Standing
+from core.library.store import TrackRow
 
 SONG_BYTES = 4_000_000  # four minutes as Opus or AAC
 SPECTROGRAM_BYTES = 960_000  # the same as 128 bands, 31 frames a second
@@ -24,10 +26,15 @@ ABOUT = (
 )
 
 
+def with_sound() -> dict[str, Counter[str]]:
+    """How far the tracks of each genre are."""
+    return state.kept(lambda: summary.with_sound(state.tracks(), state.collecting_states()), "with sound")
+
+
 def progress_section(job: Job | None, to_review: int) -> None:
     """What can be done next, unless it is being done, and how far it is."""
     if not (job and job.unfinished):
-        counts = summary.with_sound(state.tracks(), state.collecting_states())
+        counts = with_sound()
         if any(states["waiting"] for states in counts.values()):
             start_section(counts)
         elif to_review:
@@ -117,12 +124,13 @@ def progress_view(job: Job | None) -> None:
 
     @st.fragment(run_every=5.0 if job and job.unfinished else None)
     def figures() -> None:
-        counts = summary.with_sound(state.tracks(), state.collecting_states())
+        counts = with_sound()
         total = Counter[str]()
         for states in counts.values():
             total.update(states)
         disk = shutil.disk_usage(state.settings().home)
-        here, hourly = state.collection().size_bytes(), state.collection().fetched_within(3600.0)
+        here = state.kept(state.collection().size_bytes, "size")
+        hourly = state.collection().fetched_within(3600.0)
         with st.container(horizontal=True, gap="medium"):
             st.metric("With sound", f"{total['sound']:,} of {sum(total.values()):,}", width="content")
             st.metric("Fetched in the last hour", f"{hourly:,}", width="content")
@@ -139,13 +147,27 @@ def progress_view(job: Job | None) -> None:
     figures()
 
 
+def failures() -> dict[str, int]:
+    """How many tracks failed for each reason."""
+    return state.kept(state.collection().failures, "failures")
+
+
+def _failed() -> list[tuple[TrackRow, Standing]]:
+    standings = state.collection().standings()
+    return [
+        (row, standings[row.id])
+        for row in state.tracks()
+        if row.id in standings and standings[row.id].state == "failed" and not row.has_sound
+    ]
+
+
 def problems_view() -> None:
     """What failed, why, and what to do about it."""
-    failures = state.collection().failures()
-    if not failures:
+    failed = failures()
+    if not failed:
         st.info("Nothing has failed.", icon=":material/check:")
         return
-    for reason, n in failures.items():
+    for reason, n in failed.items():
         told = remedy(reason)
         with st.container(border=True):
             st.markdown(
@@ -160,12 +182,7 @@ def problems_view() -> None:
                 ):
                     state.reviews().search_elsewhere(reasons=[reason])
                     begin({})
-    standings = state.collection().standings()
-    rows = [
-        (row, standings[row.id])
-        for row in state.tracks()
-        if row.id in standings and standings[row.id].state == "failed" and not row.has_sound
-    ]
+    rows = state.kept(_failed, "failed tracks")
     table = pd.DataFrame(
         {
             "title": [row.title for row, _ in rows],
@@ -238,10 +255,10 @@ def collected_view() -> None:
 
 ui.header("Collect", "Find the sound of your tracks: searched for, checked, and where in doubt put before you.")
 collecting = state.queue().latest("collect")
-if not state.library().counts(state.RECIPE.fingerprint)["tracks"]:
+if not state.counts()["tracks"]:
     ui.empty("There are no tracks yet. They come with playlists.", go_to="playlists", label="Add playlists")
     st.stop()
-to_review, problems = state.collection().to_review(), sum(state.collection().failures().values())
+to_review, problems = state.kept(state.collection().to_review, "to review"), sum(failures().values())
 views = {"progress": "Progress", "review": "Review", "problems": "Problems", "collected": "Collected"}
 numbers = {"review": len(to_review), "problems": problems}
 view = st.segmented_control(

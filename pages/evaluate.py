@@ -36,5 +36,5 @@ if view == "confusion":
 elif view == "compare":
     evaluating.compare_section(chosen, finished)
 else:
-    evaluating.report_section(chosen, songs)
+    evaluating.report_section(chosen)
     evaluating.downloads(chosen, songs)

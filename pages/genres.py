@@ -14,12 +14,12 @@ from core.library.store import TrackRow
 SHOWN = 500  # songs of a list
 
 
-def charts_view(tracks: list[TrackRow], genres: list[str]) -> None:
-    """Songs and artists per genre; where genres overlap."""
-    counts = summary.per_genre(tracks)
+def charts_view(tracks: list[TrackRow], genres: list[str], grain: str) -> None:
+    """Songs and artists per genre, `fine` or `coarse`; where genres overlap."""
+    counts = state.kept(lambda: summary.per_genre(tracks), "per genre", grain)
     for column, field in zip(st.columns(2), ("songs", "artists"), strict=True):
         column.altair_chart(charts.per_genre(counts, field, genres, state.colours()))
-    matrix = summary.overlap(tracks, genres)
+    matrix = state.kept(lambda: summary.overlap(tracks, genres), "overlap", grain)
     if not any(matrix[i][j] for i in range(len(genres)) for j in range(i)):
         st.caption("No song has votes for two genres: no overlap to show.")
         return
@@ -136,7 +136,7 @@ def balance_view(tracks: list[TrackRow]) -> None:
         format_func={"artists": "as many artists as can be", "random": "drawn at random"}.__getitem__,
         horizontal=True,
     )
-    aside = summary.to_set_aside(labelled, most=most, by=by)
+    aside = state.kept(lambda: summary.to_set_aside(labelled, most=most, by=by), "aside", most, by)
     out = set(aside)
     after = Counter(track.label.top for track in labelled if track.label and track.id not in out)
     order = dict(before.most_common())
@@ -208,7 +208,7 @@ elif view == "Charts":
         tracks = summary.coarse(tracks, parents)
     named = [genre.name for genre in genres if grain == "fine" or genre.name not in parents]
     present = {name for track in tracks for name, _ in (track.label.weights if track.label else ())}
-    charts_view(tracks, [name for name in named if name in present])
+    charts_view(tracks, [name for name in named if name in present], grain)
 elif view == "Several genres":
     several_view(tracks)
 elif view == "Balance":
@@ -218,4 +218,6 @@ elif view == "Same song twice?":
 elif view == "MusicBrainz":
     musicbrainz_view()
 else:
-    vocabulary.section(genres, {counts.genre: counts for counts in summary.per_genre(tracks)})
+    vocabulary.section(
+        genres, {counts.genre: counts for counts in state.kept(lambda: summary.per_genre(tracks), "per genre", "fine")}
+    )

@@ -4,14 +4,13 @@ import streamlit as st
 
 from app import state, ui
 from app.navigation import pages
-from core.learning.model import list_models
 
 ui.header("Genrescope", "Teach a machine *your* genres, then drop in any song and see which ones it is made of.")
 
-counts = state.library().counts(state.RECIPE.fingerprint)
-models = [entry for entry in list_models(state.settings()) if entry.card]
+counts = state.counts()
+models = [entry for entry in state.model_entries() if entry.card]
 own = [entry for entry in models if entry.own]
-training = next((run for run in state.runs().list() if run.state != "finished"), None)
+training = next((name for name, standing in state.run_states().items() if standing != "finished"), None)
 
 steps = {
     "playlists": (
@@ -45,7 +44,7 @@ labels = {
     "playlists": "Add playlists",
     "collect": "Collect the songs",
     "library": "Make spectrograms" if counts["with_sound"] else "Import songs",
-    "train": "Train a network" if training is None else f"See the training of {training.name}",
+    "train": "Train a network" if training is None else f"See the training of {training}",
     "predict": "Drop in a song",
 }
 to_do = next(name for name, (*_, done) in steps.items() if not done)

@@ -147,7 +147,8 @@ def table_section(tracks: list[TrackRow]) -> None:
     )
     shown = f"The first {SHOWN:,} of " if len(found) > SHOWN else ""
     st.caption(f"{shown}{len(found):,} of {len(tracks):,} songs. Tick rows to change their genre.")
-    playing = next((track for track in tracks if track.id == state.get(state.PLAYING)), None)
+    wanted = state.get(state.PLAYING)
+    playing = next((track for track in tracks if track.id == wanted), None)
     if playing:
         st.markdown(f"**{ui.plain(playing.title)}** · {ui.plain(playing.artist)}")
         sounds.player(playing, key="playing", autoplay=True)

@@ -3,12 +3,11 @@
 import streamlit as st
 
 from app import song_map, state, ui
-from core.learning import model as models
 
 ui.header("Map", "All your songs at a glance: what sounds alike to a model lies near each other.")
 job = state.queue().latest("embed")
 tracks = state.tracks()
-usable = [entry for entry in models.list_models(state.settings()) if entry.card]
+usable = [entry for entry in state.model_entries() if entry.card]
 if not tracks:
     ui.empty("There are no songs yet.", go_to="library", label="Import songs")
     st.stop()

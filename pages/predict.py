@@ -119,7 +119,7 @@ def compare(names: Sequence[str], answers: Sequence[Prediction | GenrescopeError
 ui.header("Predict", "Drop in any song: which genres is it made of, and where in the song does each one sound?")
 with st.container():  # always there, so that what comes after keeps its place, and what is open stays open
     ui.job_panel(state.queue().latest("fetch_model"))
-entries = models.list_models(state.settings())
+entries = state.model_entries()
 usable = [entry for entry in entries if entry.card]
 for broken in (entry for entry in entries if not entry.card):
     st.warning(

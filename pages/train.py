@@ -5,8 +5,7 @@ import streamlit as st
 
 from app import charts, recipe_form, state, ui
 from core.files import duration_in_words
-from core.learning.plan import Plan, Request
-from core.learning.splits import unknown_artists
+from core.learning.plan import Request
 from core.library.runs import Run
 
 
@@ -24,19 +23,18 @@ def show_run(run: Run, *, live: bool) -> None:
         st.warning(f"This run has {ending}. {ui.plain(run.message)}", icon=":material/pause:")
         if st.button("Go on from the last checkpoint", type="primary", icon=":material/play_arrow:"):
             recipe_form.start(run.name, run.recipe, Request.from_json(run.request))
-    if run.plan:
-        split = Plan.from_json(run.plan).split
-        unknown = unknown_artists(split.train + split.test)
-        st.caption(
-            f"Learning from {len(split.train)} songs, watched on {len(split.validation)}, tested on {len(split.test)}, all by "
+    if songs := state.division(run):
+        told = (
+            f"Learning from {songs['train']:,} songs, watched on {songs['validation']:,}, tested on {songs['test']:,}, all by "
             "different artists."
-            + (f" Left out: {len(split.left_out)}, which share an artist with a test song." if split.left_out else "")
-            + (
-                f" Without an artist's name: {unknown}; each counts as an artist of its own, so results may flatter."
-                if unknown
-                else ""
-            )
         )
+        if left_out := songs["left_out"]:
+            told += f" Left out: {left_out:,}, which share an artist with a test song."
+        if unknown := songs["unknown"]:
+            told += (
+                f" Without an artist's name: {unknown:,}; each counts as an artist of its own, so results may flatter."
+            )
+        st.caption(told)
     if run.result:
         test_result(run)
     curves(run, live=live)
@@ -100,7 +98,7 @@ ui.header(
 job = state.queue().latest("train")
 training = job.parameters["name"] if job and job.unfinished else None
 songs = state.songs()
-runs = state.runs().list()
+runs = state.run_states()
 if not songs and not runs:
     ui.empty("There are no songs with a genre and a spectrogram yet.", go_to="library", label="Go to the library")
     st.stop()
@@ -108,7 +106,7 @@ ui.job_panel(job, refresh_s=2.0)
 with st.expander("**New training**", expanded=not runs and training is None, icon=":material/add:"):
     recipe_form.ask(songs)
 
-names = [run.name for run in runs]
+names = list(runs)
 if training is not None and training not in names:
     wait_for_run(training)
 if runs:
@@ -117,13 +115,13 @@ if runs:
         "Run",
         names,
         names.index(asked) if asked in names else 0,
-        format_func=lambda name: f"{name} ({next(run.state for run in runs if run.name == name)})",
+        format_func=lambda name: f"{name} ({runs[name]})",
     )
     st.query_params["run"] = chosen
 
     @st.fragment(run_every=4.0 if chosen == training else None)
     def watch() -> None:
         """Refreshes itself while the run goes on."""
-        show_run(state.runs().get(chosen), live=chosen == training)
+        show_run(state.run(chosen), live=chosen == training)
 
     watch()

@@ -276,6 +276,16 @@ def list_models(settings: Settings) -> list[Entry]:
     return sorted(entries.values(), key=lambda entry: entry.card.created_at if entry.card else "", reverse=True)
 
 
+def stamps(settings: Settings) -> tuple[tuple[str, int], ...]:
+    """What changes whenever `list_models` would tell something else: each folder's card, and when it was written (ns)."""
+    found = []
+    for root in settings.model_folders:
+        for folder in sorted(root.iterdir()) if root.is_dir() else ():
+            card = folder / CARD
+            found.append((str(folder), card.stat().st_mtime_ns if card.is_file() else 0))
+    return tuple(found)
+
+
 def find(settings: Settings, name: str | None = None) -> Path:
     """Folder of the model `name` (also a path to a folder), or of the newest one."""
     if name is None:

@@ -110,6 +110,12 @@ class Runs:
             row = db.execute("SELECT * FROM runs WHERE name = ?", (name,)).fetchone()
         return _run(row) if row else None
 
+    def states(self) -> dict[str, str]:
+        """How every run stands, by its name, newest first."""
+        with self._database.read() as db:
+            rows = db.execute("SELECT name, state FROM runs ORDER BY id DESC").fetchall()
+        return {row["name"]: row["state"] for row in rows}
+
     def list(self) -> list[Run]:
         """All runs, newest first."""
         with self._database.read() as db:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -50,15 +51,20 @@ class Stock:
     added: int
     agreement: tuple[tuple[int, int], tuple[int, int]]
 
-    @property
+    @cached_property
     def suspects(self) -> list[Entry]:
         """All suspected songs, looked at or not."""
         return [entry for entry in self.entries if entry.is_suspect]
 
-    @property
+    @cached_property
     def looked_at(self) -> int:
         """How many of the suspected songs were decided on."""
         return sum(entry.review is not None for entry in self.suspects)
+
+    @cached_property
+    def labels(self) -> set[str]:
+        """Every genre that a label names."""
+        return {genre for entry in self.entries if entry.track.label for genre, _ in entry.track.label.weights}
 
     def waiting(self, order: Order, *, genre: str | None = None) -> list[Entry]:
         """Songs that were not looked at, in this order; those without an answer last.

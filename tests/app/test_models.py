@@ -191,3 +191,23 @@ def test_a_model_is_fetched_by_a_job(home: Settings, queue: Queue) -> None:
     run(shown)
     assert "can be chosen now; it knows" in shown.success[0].value
     assert dangers(shown) == []
+
+
+def test_a_model_that_is_made_or_removed_is_noticed_at_once(home: Settings) -> None:
+    names = lambda: [entry.name for entry in state.model_entries() if entry.own]  # noqa: E731
+    assert names() == []
+    publish(home.models / "mine")
+    assert names() == ["mine"]
+    (home.models / "mine").rename(home.models / "yours")
+    assert names() == ["yours"]
+    change_card(home.models / "yours", lambda card: card.update(created_at="2020-01-01T00:00:00.000+00:00"))
+    assert next(entry.card.created_at for entry in state.model_entries() if entry.own and entry.card)[:4] == "2020"
+
+
+def test_what_is_kept_is_made_anew_when_the_library_was_written_to(home: Settings) -> None:
+    made = []
+    count = lambda: state.kept(lambda: made.append(1) or len(made), "test")  # noqa: E731
+    assert (count(), count()) == (1, 1)
+    with state.database().write() as db:
+        db.execute("CREATE TABLE anything (a)")
+    assert (count(), count()) == (2, 2)

@@ -101,3 +101,4 @@ def test_runs_are_listed_newest_first(runs: Runs) -> None:
     for name in ("a", "c", "b"):
         runs.begin(name, TrainingRecipe(), REQUEST)
     assert [run.name for run in runs.list()] == ["b", "c", "a"]
+    assert list(runs.states().items()) == [(run.name, run.state) for run in runs.list()]
