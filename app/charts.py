@@ -30,8 +30,6 @@ MUTED = 0.25
 """How opaque bars and curves are where no genre is claimed."""
 MAX_COLUMNS = 1200
 """Columns of a spectrogram picture: more than a screen shows."""
-MAX_POINTS = 400
-"""Points of a curve over time."""
 HERTZ_TICKS = (125, 250, 500, 1000, 2000, 4000, 8000)
 
 
@@ -66,23 +64,6 @@ def genre_bars(
             tooltip=["genre:N", alt.Tooltip("share:Q", format=".1%")],
         )
         .properties(height=alt.Step(36))
-    )
-
-
-def course(
-    taggram: FloatArray, starts_s: npt.NDArray[np.float64], crop_s: float
-) -> tuple[npt.NDArray[np.float64], FloatArray]:
-    """The course of a song, to be drawn: times (n,) s from its beginning to its end, shares (n, n_genres) of `taggram`.
-
-    A crop speaks of its middle; the first and the last speak of the song up to its ends.
-    """
-    middles = starts_s + crop_s / 2
-    groups = np.array_split(np.arange(len(middles)), min(MAX_POINTS, len(middles)))
-    shares = np.array([taggram[group].mean(axis=0) for group in groups], np.float32)
-    times = np.array([middles[group].mean() for group in groups])
-    return (
-        np.concatenate([[starts_s[0]], times, [starts_s[-1] + crop_s]]),
-        np.concatenate([shares[:1], shares, shares[-1:]]),
     )
 
 

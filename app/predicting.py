@@ -6,7 +6,7 @@ from app import charts, sounds, state, ui
 from app.navigation import pages
 from core.inference.neighbours import Similar, similar
 from core.inference.prediction import Prediction
-from core.inference.result import as_html, clock, hertz, reasons_in_words
+from core.inference.result import Sound, as_html, clock, hertz, reasons_in_words
 from core.inference.why import SECONDS, strongest_stretch
 from core.jobs import kinds
 from core.learning import model as models
@@ -33,7 +33,7 @@ def parts(answer: Prediction) -> None:
     st.caption(" · ".join(told))
 
 
-def closer(name: str, data: bytes, entry: models.Entry, answer: Prediction, *, place: int) -> None:
+def closer(data: bytes, entry: models.Entry, answer: Prediction, *, place: int) -> None:
     """What sounds alike, and why: worked out when it is asked for. `place` is that of the upload, as one may be there twice."""
     key = f"{place}-{state.upload_key(data)[:16]}"
     chosen = st.segmented_control(
@@ -43,8 +43,6 @@ def closer(name: str, data: bytes, entry: models.Entry, answer: Prediction, *, p
         sounds_like(data, entry, answer, key)
     elif chosen == "Why?":
         why(data, entry, answer, key)
-    if chosen:
-        _page(name, data, entry, answer, key)
 
 
 def sounds_like(data: bytes, entry: models.Entry, answer: Prediction, key: str) -> None:
@@ -134,17 +132,23 @@ def why(data: bytes, entry: models.Entry, answer: Prediction, key: str) -> None:
         place.audio(state.upload_alone(data, patch), format="audio/wav")
 
 
-def _page(name: str, data: bytes, entry: models.Entry, answer: Prediction, key: str) -> None:
-    """The result as a file."""
-    kept = state.reasons_of(entry, data)
-    alike = _alike(data, entry, answer, (0.0, answer.duration_s), "")
+def as_page(name: str, data: bytes, entry: models.Entry, answer: Prediction, *, place: int) -> None:
+    """The result as a file that needs nothing else: it can be sent, heard and looked at. Made when it is asked for."""
+
+    def made() -> str:
+        alike = _alike(data, entry, answer, (0.0, answer.duration_s), "")
+        colours = charts.palette(answer.genres, state.colours())
+        sound = Sound(*sounds.of_upload(name, data))
+        return as_html(name, answer, alike, state.reasons_of(entry, data), sound=sound, colours=colours)
+
     st.download_button(
-        "Save this result as a page",
-        as_html(name, answer, alike, kept),
-        file_name="result.html",
+        "Save as a page to share",
+        made,
+        file_name="genres.html",
         mime="text/html",
-        icon=":material/download:",
-        key=f"page-{key}",
+        icon=":material/share:",
+        key=f"page-{place}",
+        on_click="ignore",
     )
 
 

@@ -6,21 +6,19 @@ import streamlit as st
 
 from app import state, ui
 from app.player import LARGEST_BYTES, Curves, Picture, draw_player
+from core.audio.waveform import PLAYABLE
 from core.library.store import TrackRow
-
-PLAYABLE = {
-    ".mp3": "audio/mpeg", ".m4a": "audio/mp4", ".mp4": "audio/mp4", ".aac": "audio/aac", ".webm": "audio/webm",
-    ".mka": "audio/webm", ".opus": "audio/ogg", ".ogg": "audio/ogg", ".oga": "audio/ogg", ".flac": "audio/flac",
-    ".wav": "audio/wav",
-}  # fmt: skip
-"""What browsers play, by file name; the rest is given to them as WAV."""
 
 
 def upload_player(name: str, data: bytes, *, key: str, duration_s: float, curves: Curves) -> None:
     """The sound of an upload, with the curves of its genres."""
+    draw_player(*of_upload(name, data), key=key, duration_s=duration_s, curves=curves)
+
+
+def of_upload(name: str, data: bytes) -> tuple[bytes, str]:
+    """An upload as browsers play it, and its media type. `AudioError` if it cannot be read."""
     kind = PLAYABLE.get(Path(name).suffix.lower())
-    sound = data if kind else state.upload_wav(data)
-    draw_player(sound, kind or "audio/wav", key=key, duration_s=duration_s, curves=curves)
+    return (data, kind) if kind else (state.upload_wav(data), "audio/wav")
 
 
 def player(track: TrackRow, *, key: str, autoplay: bool = False, picture: Picture | None = None) -> None:

@@ -44,10 +44,10 @@ def main() -> None:
         rows += [Row(*row) for row in told["rows"]]
         below += told["below"]
         print(f"{name}: {time.perf_counter() - begun:.0f} s", file=sys.stderr, flush=True)
-    text = "\n".join(["# Benchmarks", "", machine(), "", table(rows), *below]) + "\n"
+        text = "\n".join(["# Benchmarks", "", machine(), "", table(rows), *below]) + "\n"
+        if not names:  # each time: who has to stop it keeps what was measured
+            (FOLDER / "results.md").write_text(text, encoding="utf-8")
     print(text)
-    if not names:
-        (FOLDER / "results.md").write_text(text, encoding="utf-8")
 
 
 def measured(name: str) -> dict[str, Any]:

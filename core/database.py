@@ -40,17 +40,9 @@ class Database:
     def version(self) -> int:
         """A number that changes whenever any process has written to the library: what was read before is then old."""
         with self._watch_lock:
-            return int(self._kept_open().execute("PRAGMA data_version").fetchone()[0])
-
-    def _kept_open(self) -> sqlite3.Connection:
-        """A connection that stays.
-
-        Else each transaction would close the last one, and SQLite then moves its whole log into the file: 11 ms, ten times
-        what a small write takes.
-        """
-        if self._watching is None:
-            self._watching = _connect(self.path, check_same_thread=False)
-        return self._watching
+            if self._watching is None:
+                self._watching = _connect(self.path, check_same_thread=False)
+            return int(self._watching.execute("PRAGMA data_version").fetchone()[0])
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -63,8 +55,6 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """A connection that holds the write lock; committed at the end, rolled back on an error."""
-        with self._watch_lock:
-            self._kept_open()
         with closing(_connect(self.path)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:

@@ -1,8 +1,10 @@
-"""A page that needs nothing else: one HTML file, no script, nothing fetched, and its own rules forbid it both.
+"""A page that needs nothing else: one HTML file, no script but its own, nothing fetched, and its own rules forbid it both.
 
 Names come from files and from strangers: all text is escaped here.
 """
 
+import base64
+import hashlib
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -15,16 +17,21 @@ p.note{border-left:4px solid #D55E00;padding-left:.8rem}svg{max-width:100%;heigh
 """
 
 
-def page(title: str, parts: Sequence[str]) -> str:
-    """The file: `title` is text, `parts` are HTML."""
+def page(title: str, parts: Sequence[str], *, script: str = "") -> str:
+    """The file: `title` is text, `parts` are HTML. Only this `script` may run, and sound only come from the page itself."""
+    allowed = "default-src 'none'; style-src 'unsafe-inline'"
+    if script:
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        allowed += f"; media-src data:; script-src 'sha256-{digest}'"
     head = (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
-        "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'; style-src 'unsafe-inline'\">",
+        f"<meta http-equiv='Content-Security-Policy' content=\"{allowed}\">",
         "<meta name='viewport' content='width=device-width,initial-scale=1'>",
         f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>",
         f"<h1>{escape(title)}</h1>",
     )
-    return "\n".join([*head, *parts, "</body></html>\n"])
+    last = [f"<script>{script}</script>"] if script else []
+    return "\n".join([*head, *parts, *last, "</body></html>\n"])
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

@@ -76,12 +76,13 @@ def show(name: str, data: bytes, whole: Prediction, entry: models.Entry, *, coar
         muted = answer.verdict.refused
         left.altair_chart(charts.genre_bars(answer.spectrum, answer.genres, state.colours(), muted=muted))
         with right, ui.told_errors():
-            times, shares = charts.course(answer.taggram, answer.crop_starts_s, answer.crop_s)
+            times, shares = answer.course
             colours = charts.palette(answer.genres, state.colours())
             curves = Curves(times.round(2).tolist(), shares.round(4).tolist(), answer.genres, colours, muted)
             sounds.upload_player(name, data, key=f"upload-{place}", duration_s=answer.duration_s, curves=curves)
             predicting.parts(answer)
-        predicting.closer(name, data, entry, whole, place=place)
+        predicting.closer(data, entry, whole, place=place)
+        predicting.as_page(name, data, entry, answer, place=place)
 
 
 def compare(names: Sequence[str], answers: Sequence[Prediction | GenrescopeError], *, coarsely: bool) -> int | None:

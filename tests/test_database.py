@@ -496,14 +496,3 @@ def test_the_time_is_utc_and_sorts_as_text() -> None:
     assert moment.utcoffset() is not None
     assert moment.utcoffset().total_seconds() == 0  # type: ignore[union-attr]
     assert len(times[0]) == len("2026-01-01T00:00:00.000+00:00")
-
-
-def test_a_small_write_leaves_the_log_for_later(tmp_path: Path) -> None:
-    """Were its connection the last one, SQLite would move the whole log into the file at the end of every write."""
-    database = Database(tmp_path / "library.db")
-    with database.write() as db:
-        db.execute("CREATE TABLE kept (a)")
-    log = tmp_path / "library.db-wal"
-    assert log.exists() and log.stat().st_size > 0
-    with database.read() as db:
-        assert db.execute("SELECT count(*) FROM kept").fetchone()[0] == 0

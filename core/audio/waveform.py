@@ -32,6 +32,13 @@ SUFFIXES = frozenset(
 )
 """File name endings that an import looks at. What a file is, its content decides."""
 
+PLAYABLE = {
+    ".mp3": "audio/mpeg", ".m4a": "audio/mp4", ".mp4": "audio/mp4", ".aac": "audio/aac", ".webm": "audio/webm",
+    ".mka": "audio/webm", ".opus": "audio/ogg", ".ogg": "audio/ogg", ".oga": "audio/ogg", ".flac": "audio/flac",
+    ".wav": "audio/wav",
+}  # fmt: skip
+"""What browsers play, by file name; the rest is given to them as WAV."""
+
 MAX_AMPLITUDE = 100.0
 """Beyond this (40 dB over full scale) samples are garbage, not a loud mix: float decoders overshoot by a few dB."""
 TRUNCATED_SHARE, TRUNCATED_S = 0.95, 1.0

@@ -1,7 +1,7 @@
 """Models: `train` them, and `predict` with them."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,6 +26,9 @@ from core.files import duration_in_words
 from core.jobs import kinds
 from core.recipes import SpectrogramRecipe
 from core.settings import Settings
+
+if TYPE_CHECKING:
+    from core.inference.result import Sound
 
 Model = Annotated[str | None, typer.Option(help="Name of a model.", show_default="the newest")]
 
@@ -148,7 +151,8 @@ def predict(
                         "neighbours": [vars(one) for one in similar],
                     }
                     if html:
-                        page = as_html(file.name, told, similar, why_of(file, loaded, genre=told.top, **limits))
+                        spoke = why_of(file, loaded, genre=told.top, **limits)
+                        page = as_html(file.name, told, similar, spoke, sound=_sound_of(file, settings))
                         write(html.expanduser(), page)
                 except GenrescopeError as error:
                     row["error"] = str(error)
@@ -165,6 +169,16 @@ def predict(
                     for one in row["neighbours"]
                 ]
         answer(as_json, answers, lines, failed)
+
+
+def _sound_of(file: Path, settings: Settings) -> "Sound":
+    """A song as browsers play it."""
+    from core.audio import waveform
+    from core.inference.result import Sound
+
+    kind = waveform.PLAYABLE.get(file.suffix.lower())
+    data = file.read_bytes() if kind else waveform.as_wav(waveform.load(file, max_s=settings.max_audio_s))
+    return Sound(data, kind or "audio/wav")
 
 
 @app.command()

@@ -24,6 +24,8 @@ UNSURE_BELOW = 0.5
 AT_ONCE = 2
 """Songs that are listened to side by side: while the network thinks about one, another is decoded."""
 TOLD_EVERY_S = 0.1
+COURSE_POINTS = 400
+"""Points of a curve over time: as many as a screen shows."""
 NO_GENRE = "No genre reaches half: the model does not know, or the song is a blend."
 
 
@@ -92,6 +94,19 @@ class Prediction:
     def stretches(self) -> list[Stretch]:
         """What is claimed of which part of the song, from its beginning to its end."""
         return stretches(self.crop_verdicts, self.crop_starts_s, self.crop_s, self.duration_s)
+
+    @property
+    def course(self) -> tuple[npt.NDArray[np.float64], FloatArray]:
+        """The genres over time, to be drawn: times (n,) s from beginning to end, shares (n, n_genres), at most COURSE_POINTS.
+
+        A crop speaks of its middle; the first and the last speak of the song up to its ends.
+        """
+        middles = self.crop_starts_s + self.crop_s / 2
+        groups = np.array_split(np.arange(len(middles)), min(COURSE_POINTS - 2, len(middles)))
+        shares = np.array([self.taggram[group].mean(axis=0) for group in groups], np.float32)
+        times = np.array([middles[group].mean() for group in groups])
+        ends = self.crop_starts_s[0], self.crop_starts_s[-1] + self.crop_s
+        return np.concatenate([ends[:1], times, ends[1:]]), np.concatenate([shares[:1], shares, shares[-1:]])
 
     def embedding(self, start_s: float = 0.0, end_s: float = float("inf")) -> FloatArray | None:
         """Where the song, or the stretch of it between two seconds, lies: (n_dimensions,); None if the model has no space."""

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from app import charts
-from core.audio.crops import softmax
 from core.library.runs import Epoch
 from core.library.summary import GenreCounts
 from core.recipes import SpectrogramRecipe
@@ -42,17 +41,6 @@ def test_what_is_not_claimed_is_muted() -> None:
         charts.genre_bars(spectrum, GENRES, muted=muted).to_dict()["mark"]["opacity"] for muted in (False, True)
     )
     assert quiet < 0.5 < loud
-
-
-@pytest.mark.parametrize("n_crops", [1, 2, 399, 400, 401, 5000])
-def test_the_course_is_thinned_and_keeps_its_mean(n_crops: int) -> None:
-    taggram = softmax(np.random.default_rng(0).normal(size=(n_crops, 3)).astype(np.float32))
-    times, shares = charts.course(taggram, np.arange(n_crops) * 2.0, 4.0)
-    assert len(times) == len(shares) <= charts.MAX_POINTS + 2
-    assert (times[0], times[-1]) == (0.0, (n_crops - 1) * 2.0 + 4.0)
-    assert (np.diff(times) > 0).all()
-    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
-    np.testing.assert_allclose(shares[1:-1].mean(axis=0), taggram.mean(axis=0), atol=0.01)  # its ends are told twice
 
 
 def test_songs_are_compared_in_their_order_though_two_have_one_name() -> None:

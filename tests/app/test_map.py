@@ -161,7 +161,7 @@ def test_why_is_seen_and_heard(embedded: model.Model, tmp_path: Path) -> None:
     shown = show("predict", **{state.UPLOADS: [("a.mp3", data)], f"closer-0-{key}": "Why?"})
     assert not shown.error and "Bright is what the model took" in text(shown)
     assert len(shown.get("bidi_component")) == 1 and len(shown.get("audio")) <= 3
-    assert "Save this result as a page" in {one.proto.label for one in shown.get("download_button")}
+    assert "Save as a page to share" in {one.proto.label for one in shown.get("download_button")}
     genre = next(one for one in shown.selectbox if one.label == "What spoke for")
     other = next(one for one in GENRES if one != genre.value)
     genre.set_value(other)
