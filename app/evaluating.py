@@ -22,6 +22,8 @@ PROTOCOLS: dict[Literal["artist-folds", "random"], str] = {
     "artist-folds": "honest: no artist is both learned from and tested",
     "random": "naive: songs dealt at random, to see by how much that flatters",
 }
+SHOWN = 1000
+"""Songs of a table: more would only make it slow."""
 KIND_WORDS = {"test": "test songs", "folder": "folder", "crossvalidation": "cross-validation"}
 
 
@@ -220,7 +222,7 @@ def hear(evaluation: Evaluation, songs: Sequence[EvaluatedSong], *, key: str) ->
             evaluation_charts.answer_and_label(song.spectrum, song.truth, evaluation.genres, state.colours())
         )
         st.caption("Bars: the answer. Marks: the label.")
-    with st.expander(f"All {ui.counted(len(songs), 'song')}"):
+    with st.expander(f"All {ui.counted(len(songs), 'song')}" if len(songs) <= SHOWN else f"The first {SHOWN:,} songs"):
         st.dataframe(
             [
                 {
@@ -229,7 +231,7 @@ def hear(evaluation: Evaluation, songs: Sequence[EvaluatedSong], *, key: str) ->
                     "answer": answer(one, evaluation),
                     "sure": f"{one.spectrum.max():.0%}",
                 }
-                for one in songs
+                for one in songs[:SHOWN]
             ],
             hide_index=True,
         )
@@ -293,10 +295,12 @@ def _differing(told: dict[str, Any]) -> None:
                 "first said": row["answers"][0],
                 "second said": row["answers"][1],
             }
-            for row in told["differ"]
+            for row in told["differ"][:SHOWN]
         ],
         hide_index=True,
     )
+    if len(told["differ"]) > SHOWN:
+        st.caption(f"The first {SHOWN:,} of {len(told['differ']):,}.")
 
 
 def downloads(evaluation: Evaluation, songs: Sequence[EvaluatedSong]) -> None:

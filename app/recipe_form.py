@@ -24,7 +24,7 @@ LIMITS = {"epochs": "a number of rounds (epochs)", "minutes": "about this many m
 
 def ask(songs: list[Song]) -> None:
     """From a few plain questions to one training."""
-    count = Counter(song.label.top for song in songs)
+    count = state.kept(lambda: Counter(song.label.top for song in songs), "songs of genres")
     name = st.text_input("Name of the model", f"My genres {date.today():%d %b}", max_chars=60)
     genres = st.multiselect(
         "Genres to tell apart",
@@ -33,7 +33,7 @@ def ask(songs: list[Song]) -> None:
         format_func=lambda genre: f"{genre} ({count[genre]})",
         help=f"Each needs at least {MIN_SONGS} songs, by three artists or more.",
     )
-    in_balance(songs, genres)
+    in_balance(count, genres)
     limit = st.radio("How long", list(LIMITS), format_func=LIMITS.__getitem__, horizontal=True)
     if limit == "epochs":
         length: dict[str, Any] = {"epochs": st.number_input("Rounds through all songs", 1, 1000, DEFAULT_EPOCHS)}
@@ -105,9 +105,9 @@ def more_choices() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def in_balance(songs: Sequence[Song], genres: Sequence[str]) -> None:
+def in_balance(songs_of: Counter[str], genres: Sequence[str]) -> None:
     """Say it where some genres have far fewer songs, and what is done about it."""
-    count = Counter(song.label.top for song in songs if song.label.top in genres)
+    count = Counter({genre: songs_of[genre] for genre in genres})
     if not count:
         return
     (most, n), (least, few) = count.most_common()[0], count.most_common()[-1]

@@ -16,7 +16,7 @@ from core.music import FloatArray
 KINDS = {"fine": "By likeness", "quick": "At once"}
 MOUSE = {"listen": "Click to hear", "draw": "Draw around to label"}
 NO_GENRE = "(no genre yet)"
-MOST_POINTS = 25_000
+MOST_POINTS = 20_000
 """Songs that are drawn: more would make a page slow that is to be moved by hand."""
 LISTED = 200
 """Selected songs that are named; more are counted."""

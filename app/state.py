@@ -25,8 +25,6 @@ from core.jobs.queue import Job, Queue
 from core.learning import model as models
 from core.learning import reporting, sharing
 from core.learning.comparison import compare_evaluations
-from core.learning.plan import Plan
-from core.learning.splits import unknown_artists
 from core.library import edits
 from core.library.catalogue import Catalogue
 from core.library.collection import Collection
@@ -225,6 +223,9 @@ def run(name: str) -> Run:
 
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _division(run_id: int, created_at: str, _plan: Mapping[str, Any]) -> Mapping[str, int]:
+    from core.learning.plan import Plan  # torch and scikit-learn: only where a training is looked at
+    from core.learning.splits import unknown_artists
+
     split = Plan.from_json(dict(_plan)).split
     sides = {side: len(songs) for side, songs in vars(split).items()}
     return {**sides, "unknown": unknown_artists(split.train + split.test)}
@@ -278,18 +279,18 @@ def _evaluated_songs(evaluation_id: int, finished_at: str | None) -> list[Evalua
     return evaluation_room().songs(evaluation_room().get(evaluation_id))
 
 
-@st.cache_data(show_spinner=False, max_entries=4)
+@st.cache_resource(show_spinner=False, max_entries=4)
 def _figures(evaluation_id: int, finished_at: str | None) -> dict[str, Any]:
     evaluation = evaluation_room().get(evaluation_id)
     return reporting.figures(evaluation, evaluated_songs(evaluation))
 
 
 def figures(evaluation: Evaluation) -> dict[str, Any]:
-    """All figures of an evaluation that has finished."""
+    """All figures of an evaluation that has finished. Not to be changed."""
     return _figures(evaluation.id, evaluation.finished_at)
 
 
-@st.cache_data(show_spinner="Comparing …", max_entries=4)
+@st.cache_resource(show_spinner="Comparing …", max_entries=4)
 def _comparison(first: int, second: int, finished_at: tuple[str | None, str | None]) -> dict[str, Any]:
     return compare_evaluations(evaluation_room(), first, second)
 

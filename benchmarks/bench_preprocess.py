@@ -13,7 +13,7 @@ from core.settings import Settings
 from tests.sounds import write_library
 
 NUMBER = 3
-EVERY = 4
+EVERY = 2
 """Of the real songs, one in so many is taken."""
 
 

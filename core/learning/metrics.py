@@ -4,7 +4,7 @@ Conventions: truth and answers are class indices or distributions in the order o
 true genres as rows. A song counts for its top genre.
 """
 
-from math import comb, sqrt
+from math import exp, fsum, lgamma, log, sqrt
 from typing import Any
 
 import numpy as np
@@ -119,8 +119,11 @@ def mcnemar(only_first: int, only_second: int) -> float:
     The chance that so uneven a division, or a more uneven one, comes of tossing a coin for each of them.
     """
     n = only_first + only_second
-    tail = sum(comb(n, k) for k in range(min(only_first, only_second) + 1))
-    return min(1.0, float(2 * tail / (1 << n)))
+    tail = fsum(  # by logarithms: whole numbers of thousands of digits take minutes
+        exp(lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) - n * log(2))
+        for k in range(min(only_first, only_second) + 1)
+    )
+    return min(1.0, 2 * tail)
 
 
 def compare(first: BoolArray, second: BoolArray) -> dict[str, Any]:

@@ -130,18 +130,19 @@ def preprocess(
     on_progress(0, len(todos))
     if not todos:
         return
-    answers = fan_out(make, orders, processes=processes, check=check, scheduler=settings.dask_scheduler)
-    for done, (order, made) in enumerate(answers, start=1):
-        if isinstance(made, Made):
-            library.spectrogram_made(order.todo, recipe.fingerprint, **vars(made), job_id=job_id)
-        elif isinstance(made, GenrescopeError | OSError):
-            library.spectrogram_failed(
-                order.todo,
-                recipe.fingerprint,
-                missing=isinstance(made, MissingFileError),
-                reason=str(made),
-                job_id=job_id,
-            )
-        else:
-            raise made
-        on_progress(done, len(todos))
+    with library.many_writes():
+        answers = fan_out(make, orders, processes=processes, check=check, scheduler=settings.dask_scheduler)
+        for done, (order, made) in enumerate(answers, start=1):
+            if isinstance(made, Made):
+                library.spectrogram_made(order.todo, recipe.fingerprint, **vars(made), job_id=job_id)
+            elif isinstance(made, GenrescopeError | OSError):
+                library.spectrogram_failed(
+                    order.todo,
+                    recipe.fingerprint,
+                    missing=isinstance(made, MissingFileError),
+                    reason=str(made),
+                    job_id=job_id,
+                )
+            else:
+                raise made
+            on_progress(done, len(todos))

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
@@ -152,6 +153,10 @@ class Library:
                 "JOIN audio_files ON track_id = tracks.id ORDER BY tracks.id"
             ).fetchall()
         return [tuple(row) for row in rows]
+
+    def many_writes(self) -> AbstractContextManager[None]:
+        """See `Database.many_writes`."""
+        return self._database.many_writes()
 
     # -- spectrograms ----------------------------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 from streamlit.testing.v1 import AppTest
 
-from core.music import GenreDistribution, Song
 from core.recipes import TrainingRecipe
 
 
@@ -15,16 +14,11 @@ def form() -> None:
 
 
 def balance(n: int) -> None:
+    from collections import Counter
+
     from app import recipe_form
-    from tests.app.test_recipe_form import songs
 
-    recipe_form.in_balance(songs(n), ("a", "b"))
-
-
-def songs(few: int) -> list[Song]:
-    """12 songs of one genre, `few` of another."""
-    labels = ["a"] * 12 + ["b"] * few
-    return [Song(i, "t", "x", 1.0, str(i), 10, GenreDistribution(((genre, 1.0),))) for i, genre in enumerate(labels)]
+    recipe_form.in_balance(Counter(a=12, b=n, c=1), ("a", "b"))
 
 
 def test_left_alone_it_is_the_usual_recipe() -> None:

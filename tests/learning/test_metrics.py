@@ -219,3 +219,10 @@ def test_a_comparison_in_words() -> None:
 
 def test_many_songs_are_no_trouble_for_an_exact_test() -> None:
     assert 0 < mcnemar(4000, 4300) < 0.05 < mcnemar(4000, 4100)
+
+
+def test_two_answers_to_many_songs_are_compared_at_once() -> None:
+    """Summed term by term in whole numbers, this took minutes."""
+    assert mcnemar(60_000, 60_000) == pytest.approx(1.0)
+    assert 0 < mcnemar(60_000, 60_700) < 0.05
+    assert mcnemar(70_000, 50_000) < 1e-100
