@@ -342,9 +342,9 @@ def tracks() -> list[TrackRow]:
     return _tracks(database().version())
 
 
-@st.cache_resource(show_spinner=False, max_entries=32)
-def _kept(version: int, what: tuple[Any, ...], _work: Callable[[], Any]) -> Any:
-    return _work()
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _all_kept(version: int) -> dict[tuple[Any, ...], Any]:
+    return {}
 
 
 def kept(work: Callable[[], Result], *what: Any) -> Result:
@@ -352,7 +352,10 @@ def kept(work: Callable[[], Result], *what: Any) -> Result:
 
     `what` says what it is, with all that it depends on besides the library.
     """
-    return cast(Result, _kept(database().version(), what, work))
+    room = _all_kept(database().version())  # what was kept of older versions goes with them
+    if what not in room:
+        room[what] = work()
+    return cast(Result, room[what])
 
 
 def counts() -> Mapping[str, int]:

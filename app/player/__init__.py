@@ -3,6 +3,7 @@
 The sound goes to the browser as bytes, and is played from there: nothing is fetched, and a seek is instant.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -65,6 +66,10 @@ def draw_player(
 
 def packed(about: Mapping[str, Any], sound: bytes, picture: Picture | None) -> bytes:
     """What the component unpacks: length of the description (4 bytes, little endian), description, sound, picture."""
-    told = json.dumps({**about, "sound_bytes": len(sound)}).encode()
     pixels = b"" if picture is None else np.ascontiguousarray(picture[::-1]).tobytes()
+    about = {**about, "sound_bytes": len(sound)}
+    digest = hashlib.sha256(json.dumps(about).encode())
+    for part in (sound, pixels):
+        digest.update(part)
+    told = json.dumps({**about, "id": digest.hexdigest()}).encode()  # what is the same plays on when a page runs anew
     return len(told).to_bytes(4, "little") + told + sound + pixels

@@ -20,11 +20,11 @@ if (!window.genrescopeOneSound) {
 const players = new WeakMap();   // by the element that Streamlit gives, which outlives a rerun of the page
 
 export default function ({ data, parentElement }) {
-  const content = fingerprint(data);
+  const about = unpacked(data);
   let player = players.get(parentElement);
-  if (player?.content !== content) {
+  if (player?.about.id !== about.id) {
     player?.end();
-    player = new Player(parentElement.querySelector(".player"), unpacked(data), content);
+    player = new Player(parentElement.querySelector(".player"), about);
     players.set(parentElement, player);
   }
   return () => {
@@ -38,13 +38,6 @@ export default function ({ data, parentElement }) {
   };
 }
 
-/** A short name of bytes that tells them from others: length, and a hash of every 4,096th and the first 4,096. */
-function fingerprint(bytes) {
-  let hash = 2166136261;
-  for (let i = 0; i < bytes.length; i += i < 4096 ? 1 : 4096) hash = Math.imul(hash ^ bytes[i], 16777619);
-  return `${bytes.length}-${hash}`;
-}
-
 function unpacked(bytes) {
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   const about = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
@@ -53,8 +46,8 @@ function unpacked(bytes) {
 }
 
 class Player {
-  constructor(root, about, content) {
-    Object.assign(this, { root, about, content, peaks: null, region: null, isDrawing: false, over: new AbortController() });
+  constructor(root, about) {
+    Object.assign(this, { root, about, peaks: null, region: null, isDrawing: false, over: new AbortController() });
     for (const part of ["play", "time", "loop", "stage", "region", "head", "axis", "now", "problem", "view"]) {
       this[`${part}Element`] = root.querySelector(`.player-${part}`);
     }
@@ -68,6 +61,7 @@ class Player {
     this.resized.observe(this.stageElement);
     this.nameGenres();
     this.showsPicture = false;
+    this.problemElement.hidden = true;  // the song before may have had one
     this.viewElement.hidden = !about.picture;
     this.draw();
     this.readWaveform();
