@@ -368,9 +368,9 @@ def test_threads_may_ask_for_the_version_together(path: Path) -> None:
 
 
 def test_threads_that_open_a_new_file_together_all_succeed(tmp_path: Path) -> None:
-    for attempt in range(5):
+    for attempt in range(30):
         path = tmp_path / str(attempt) / "library.db"
-        together, errors = threading.Barrier(6), []
+        together, errors = threading.Barrier(8), []
 
         def begin(path: Path = path, together: threading.Barrier = together, errors: list = errors) -> None:
             together.wait()
@@ -379,7 +379,7 @@ def test_threads_that_open_a_new_file_together_all_succeed(tmp_path: Path) -> No
             except Exception as error:  # noqa: BLE001 - told below
                 errors.append(error)
 
-        threads = [threading.Thread(target=begin) for _ in range(6)]
+        threads = [threading.Thread(target=begin) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
