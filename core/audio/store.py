@@ -21,6 +21,7 @@ class SpectrogramStore:
 
     def __init__(self, root: Path, fingerprint: str, *, max_open: int = 256) -> None:
         """Files lie under `root/fingerprint`; at most `max_open` are held open."""
+        self.root = root
         self.folder = root / fingerprint
         self._max_open = max_open
         self._open: OrderedDict[str, tuple[BinaryIO, int, int, int]] = OrderedDict()

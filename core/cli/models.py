@@ -1,5 +1,6 @@
 """Models: `train` them, and `predict` with them."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -120,14 +121,18 @@ def predict(
 ) -> None:
     """Say which genres songs are made of and where, what of it is sure, and what sounds alike."""
     with command(as_json, home) as settings:
-        from core.inference.prediction import predict_each
+        from core.inference.prediction import Far, predict_each
         from core.inference.result import as_html, verdict_document
         from core.inference.why import why as why_of
         from core.learning import model as models
 
         if html and len(files) != 1:
             raise typer.BadParameter("A page tells of one song.", param_hint="--html")
-        loaded = models.load(models.find(settings, model))
+        folder = models.find(settings, model)
+        loaded, scheduler = models.load(folder), settings.dask_scheduler
+        far = None
+        if scheduler and len(files) > 1:  # a song alone is answered before a cluster is asked
+            far = Far(scheduler, partial(models.load_once, folder, loaded.card.weights_sha256))
         known = _Known(settings, loaded) if neighbours else None
         limits: dict[str, Any] = {"max_s": settings.max_audio_s, "max_bytes": settings.max_audio_bytes}
         answers: list[dict[str, Any]] = []
@@ -137,7 +142,7 @@ def predict(
                 report(int(done), len(files), files[int(done)].name, None)
 
             tell(0)
-            told_of = predict_each(files, loaded, on_progress=tell, **limits)
+            told_of = predict_each([file.absolute() for file in files], loaded, on_progress=tell, far=far, **limits)
             for file, told in zip(files, told_of, strict=True):
                 row = dict(NO_ANSWER, file=str(file))
                 answers.append(row)

@@ -1,13 +1,16 @@
 """A library in the feature space of a model: each song's embedding, made once, and a map of all of them in two dimensions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from core.audio.crops import crop_starts, padded
 from core.audio.store import SpectrogramStore
 from core.errors import ModelError
-from core.inference.prediction import GenreModel
+from core.inference.prediction import Far, GenreModel
+from core.jobs.compute import fan_out_far
 from core.library.embeddings import Embeddings
 from core.music import FloatArray
 
@@ -30,24 +33,66 @@ def embed_library(
     *,
     check: Callable[[], None] = lambda: None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
+    far: Far | None = None,
 ) -> int:
     """Embed every song that has a spectrogram of the model's recipe and no embedding yet; how many those were.
 
-    `check` may raise to stop, and what was done is kept. `ModelError` if the model has no space.
+    On this machine, or on the cluster of `far`. `check` may raise to stop, and what was done is kept. `ModelError` if the
+    model has no space.
     """
     if model.space is None:
         raise ModelError("This model was made by an older Genrescope and cannot place songs. Train one anew.")
     missing = embeddings.missing(model.recipe.fingerprint)
-    for first in range(0, len(missing), AT_ONCE):
-        made = []
-        try:
-            for number, (audio_id, sha256) in enumerate(missing[first : first + AT_ONCE], start=first):
-                check()
-                made.append((audio_id, _embedding(store, sha256, model)))
-                on_progress(number + 1, len(missing))
-        finally:
-            embeddings.add(made)
+    if not missing:
+        return 0
+    made: list[tuple[int, FloatArray]] = []
+    done = 0
+    try:
+        for one in _embedded_far(missing, store, far, check) if far else _embedded(missing, store, model, check):
+            made.append(one)
+            done += 1
+            on_progress(done, len(missing))
+            if len(made) == AT_ONCE:
+                embeddings.add(made)
+                made = []
+    finally:
+        embeddings.add(made)
     return len(missing)
+
+
+def _embedded(
+    songs: Sequence[tuple[int, str]], store: SpectrogramStore, model: GenreModel, check: Callable[[], None]
+) -> Iterator[tuple[int, FloatArray]]:
+    """Each of `songs` (number, SHA-256) with its embedding, in their order."""
+    for audio_id, sha256 in songs:
+        check()
+        yield audio_id, _embedding(store, sha256, model)
+
+
+@dataclass(frozen=True)
+class _Order:
+    """A song for a worker of a cluster."""
+
+    audio_id: int
+    sha256: str
+    root: Path
+    model: Callable[[], GenreModel]
+
+
+def _ordered(order: _Order) -> FloatArray:
+    model = order.model()
+    return _embedding(SpectrogramStore(order.root, model.recipe.fingerprint), order.sha256, model)
+
+
+def _embedded_far(
+    songs: Sequence[tuple[int, str]], store: SpectrogramStore, far: Far, check: Callable[[], None]
+) -> Iterator[tuple[int, FloatArray]]:
+    """As `_embedded`, as they come. The first error ends it."""
+    orders = (_Order(audio_id, sha256, store.root, far.model) for audio_id, sha256 in songs)
+    for order, answer in fan_out_far(_ordered, orders, check=check, scheduler=far.scheduler):
+        if isinstance(answer, Exception):
+            raise answer
+        yield order.audio_id, answer
 
 
 def _embedding(store: SpectrogramStore, sha256: str, model: GenreModel) -> FloatArray:

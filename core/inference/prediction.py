@@ -14,6 +14,7 @@ from core.audio import waveform
 from core.audio.crops import Answer, predict_song, smoothed
 from core.errors import GenrescopeError
 from core.inference.unknown import Stretch, Verdict, claim, refusal, stretches
+from core.jobs.compute import fan_out_far
 from core.library.labels import topmost
 from core.library.preprocessing import codes_of
 from core.music import CodeArray, FloatArray
@@ -57,6 +58,14 @@ class GenreModel(Protocol):
     def answer(self) -> Answer: ...  # noqa: D102
     @property
     def space(self) -> Space | None: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Far:
+    """A Dask cluster to ask instead of this machine: its scheduler, and how a worker comes by the model (it is sent there)."""
+
+    scheduler: str
+    model: Callable[[], GenreModel]
 
 
 @dataclass(frozen=True)
@@ -178,12 +187,18 @@ def predict_each(
     max_s: float = 4 * 3600,
     max_bytes: int = 2_000_000_000,
     on_progress: Callable[[float], object] | None = None,
+    far: Far | None = None,
 ) -> Iterator[Prediction | GenrescopeError]:
     """`predict` of several sound files, in their order; where one cannot be used, its error comes instead.
 
     `AT_ONCE` are listened to side by side, and one more at most waits to be fetched from here, so memory does not grow with
     their number. `on_progress` is told, in the caller's thread, how many songs are done, and what share of the next.
+    With `far`, `sources` are paths that its workers see, and answers that come before their turn are held.
     """
+    if far:
+        orders = (_Order(number, source, far.model, max_s, max_bytes) for number, source in enumerate(sources))
+        yield from _predict_far(orders, far.scheduler, on_progress)
+        return
     shares: dict[int, float] = {}
 
     def answered(number: int, source: waveform.Source) -> Prediction | GenrescopeError:
@@ -210,6 +225,38 @@ def predict_each(
             done += 1
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+@dataclass(frozen=True)
+class _Order:
+    """A song for a worker of a cluster."""
+
+    number: int
+    source: waveform.Source
+    model: Callable[[], GenreModel]
+    max_s: float
+    max_bytes: int
+
+
+def _answered(order: _Order) -> Prediction:
+    return predict(order.source, order.model(), max_s=order.max_s, max_bytes=order.max_bytes)
+
+
+def _predict_far(
+    orders: Iterable[_Order], scheduler: str, on_progress: Callable[[float], object] | None
+) -> Iterator[Prediction | GenrescopeError]:
+    """As `predict_each`."""
+    early: dict[int, Prediction | GenrescopeError] = {}
+    answered = 0
+    for order, answer in fan_out_far(_answered, orders, check=lambda: None, scheduler=scheduler):
+        if isinstance(answer, Exception) and not isinstance(answer, GenrescopeError):
+            raise answer
+        if on_progress:
+            on_progress(answered + len(early))
+        early[order.number] = answer
+        while answered in early:
+            yield early.pop(answered)
+            answered += 1
 
 
 def _claims(refusals: Sequence[Verdict | None], taggram: FloatArray, genres: tuple[str, ...]) -> tuple[Verdict, ...]:

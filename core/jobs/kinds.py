@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -298,11 +299,13 @@ def embed_job(context: JobContext) -> dict[str, Any]:
     context.check()
     from core.audio.store import SpectrogramStore
     from core.inference import embedding
+    from core.inference.prediction import Far
     from core.learning import model
     from core.library.embeddings import Embeddings
 
     asked = context.job.parameters
-    loaded = model.load(model.find(context.settings, asked["model"]))
+    folder = model.find(context.settings, asked["model"])
+    loaded, scheduler = model.load(folder), context.settings.dask_scheduler
     embeddings = Embeddings(context.database, loaded.card.onnx_sha256)
     store = SpectrogramStore(context.settings.spectrograms, loaded.recipe.fingerprint)
     made = embedding.embed_library(
@@ -311,6 +314,7 @@ def embed_job(context: JobContext) -> dict[str, Any]:
         loaded,
         check=context.check,
         on_progress=lambda done, total: context.report(done, total, "Listening to songs"),
+        far=Far(scheduler, partial(model.load_once, folder, loaded.card.weights_sha256)) if scheduler else None,
     )
     known = embeddings.all()
     if asked["on_map"]:

@@ -11,6 +11,7 @@ import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -250,6 +251,15 @@ def load(folder: Path) -> Model:
     except ModelError as error:
         raise ModelError(f"The network of the model {folder.name!r} cannot be used. {error}") from error
     return Model(folder.name, card, filters, usual, answer, space)
+
+
+@lru_cache(maxsize=2)
+def load_once(folder: Path, weights_sha256: str) -> Model:
+    """`load`, once a process. `ModelError` if the folder, as it is seen from here, holds other weights."""
+    loaded = load(folder)
+    if loaded.card.weights_sha256 != weights_sha256:
+        raise ModelError(f"The model in {folder} is not the one that was asked for: it was replaced, or is another's.")
+    return loaded
 
 
 def checked(folder: Path, name: str, sha256: str) -> bytes:
