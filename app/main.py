@@ -7,4 +7,6 @@ import streamlit as st
 from app.navigation import pages
 
 st.set_page_config(page_title="Genrescope", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
+if st.context.theme.type == "dark":
+    st.html("<style>[data-testid^='stBaseButton-primary'] *, [data-tag] * { color: #0e1117; }</style>")
 st.navigation(list(pages().values()), position="top").run()

@@ -1,0 +1,83 @@
+"""Every page, empty and full, in both themes: accessible by axe-core's rules (WCAG 2.1, A and AA), and on narrow screens whole."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import axe_playwright_python
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from app.navigation import TABLE
+from core.database import Database
+from core.library.importing import import_folder
+from core.library.preprocessing import preprocess
+from core.library.store import Library
+from core.recipes import SpectrogramRecipe
+from core.settings import Settings
+from tests.browser.conftest import Server
+from tests.sounds import write_library
+
+expect.set_options(timeout=60_000)
+AXE = next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js")).read_text(encoding="utf-8")
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+NARROW = {"a phone": 420, "1280 pixels at 200 %": 640}
+
+
+@pytest.fixture(params=["empty", "full"])
+def somewhere(request: pytest.FixtureRequest, server: Server, tmp_path: Path) -> Server:
+    """A workspace without anything, or with a library of 24 songs with spectrograms."""
+    if request.param == "full":
+        settings = Settings(home=server.home)
+        library = Library(Database(settings.database))
+        import_folder(library, settings, write_library(tmp_path / "music"), genre_from="folder")
+        preprocess(library, settings, SpectrogramRecipe())
+    return server
+
+
+def opened(browser: Browser, theme: Literal["light", "dark"], width: int) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": width, "height": 1400}, color_scheme=theme)
+    context.set_default_timeout(60_000)
+    yield context.new_page()
+    context.close()
+
+
+def visit(page: Page, server: Server, name: str) -> None:
+    page.goto(f"{server.url}/{name}")
+    expect(page.locator("h1")).to_be_visible()
+    page.wait_for_timeout(1000)
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+
+
+def found(violations: list[dict[str, Any]]) -> list[str]:
+    return [f"{one['id']}: {node['html'][:200]} ({one['help']})" for one in violations for node in one["nodes"]]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_is_accessible(browser: Browser, somewhere: Server, theme: Literal["light", "dark"]) -> None:
+    faults: dict[str, list[str]] = {}
+    for page in opened(browser, theme, 1280):
+        for name, *_ in TABLE:
+            visit(page, somewhere, name)
+            page.evaluate(AXE)
+            answer = page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
+            assert answer["passes"], "the rules were applied"
+            if answer["violations"]:
+                faults[name] = found(answer["violations"])
+    assert not faults
+
+
+@pytest.mark.parametrize("screen", NARROW)
+def test_no_page_is_wider_than_the_screen(browser: Browser, somewhere: Server, screen: str) -> None:
+    wider: dict[str, int] = {}
+    for page in opened(browser, "light", NARROW[screen]):
+        for name, *_ in TABLE:
+            visit(page, somewhere, name)
+            width = page.evaluate(
+                "Math.max(...[...document.querySelectorAll('[data-testid=stMainBlockContainer] *')]"
+                ".filter(one => one.checkVisibility() && !one.closest('.stDataFrame, [role=radiogroup], .vega-embed'))"
+                ".map(one => one.getBoundingClientRect().right))"
+            )
+            if width > NARROW[screen] + 1:
+                wider[name] = width
+    assert not wider
