@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import streamlit as st
 
-from app import state, ui
+from app import session, state, ui
 from core.errors import SourceError
 from core.jobs import kinds
 from core.library.starters import starters
@@ -208,7 +208,7 @@ def come_back_from_spotify() -> None:
             raise SourceError("This sign-in was not begun here, or is too old. Press *Sign in to Spotify* again.")
         state.tell(f"Signed in to Spotify as {state.sign_in().signed_in_as()}")
     st.query_params.clear()
-    if state.get(state.TOLD):
+    if state.get(session.TOLD):
         st.rerun()
 
 

@@ -1,17 +1,16 @@
-"""Charts. Pure: data in, figure out. Altair for curves and bars, Plotly for spectrogram images.
+"""Charts. Pure: data in, figure out. Altair for curves and bars, Plotly (loaded where one is drawn) for spectrogram images.
 
 A genre has the same colour everywhere (`colours`); one that the library does not know, that of its place in the chart.
 """
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import altair as alt
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import plotly.express as px
-import plotly.graph_objects as go
 
 from core.audio.spectrogram import mel_frequencies
 from core.inference.why import Reasons
@@ -19,6 +18,9 @@ from core.library.runs import Epoch
 from core.library.summary import GenreCounts
 from core.music import CodeArray, FloatArray
 from core.recipes import DB_FLOOR, DB_STEP, SpectrogramRecipe
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 COLOURS = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C7B00", "#7F7F7F",
@@ -102,11 +104,13 @@ def spectrogram(
     crops: Sequence[tuple[float, float]] = (),
     begin_s: float = 0.0,
     filters: FloatArray | None = None,
-) -> go.Figure:
+) -> "go.Figure":
     """A mel spectrogram with axes in seconds and Hz, sent as one picture; `crops` (start, end) in s are framed.
 
     `begin_s` is the second of the song that it begins at; `filters` as in `spectrogram.mel_frequencies`.
     """
+    import plotly.express as px
+
     factor = _frames_a_column(codes)
     duration_s = codes.shape[0] * recipe.frame_s
     figure = px.imshow(picture(codes), origin="lower", aspect="auto", binary_string=True, binary_compression_level=4)
@@ -142,11 +146,13 @@ def _frames_a_column(codes: CodeArray) -> int:
     return max(1, -(-codes.shape[0] // MAX_COLUMNS))
 
 
-def influence(figure: go.Figure, told: Reasons, n_mels: int) -> go.Figure:
+def influence(figure: "go.Figure", told: Reasons, n_mels: int) -> "go.Figure":
     """Lay what spoke for a genre over its spectrogram: patches that spoke for it stay bright, all else is veiled.
 
     `figure` as from `spectrogram`, of the stretch that `told` is about, with `n_mels` bands.
     """
+    import plotly.express as px
+
     strength = np.clip(told.influence / max(float(told.influence.max()), 1e-9), 0, 1)
     veil = np.zeros((*strength.T.shape, 4), np.uint8)
     veil[..., 3] = np.round(195 * (1 - np.sqrt(strength.T))).astype(np.uint8)
@@ -174,11 +180,13 @@ def song_map(
     *,
     uploads: Sequence[tuple[str, float, float]] = (),
     drawing: bool = False,
-) -> go.Figure:
+) -> "go.Figure":
     """Songs as points, `places` (n, 2), coloured by genre; `ids` come back with what is selected. `uploads` are stars.
 
     The mouse draws around songs if it is `drawing`, else it moves the map. Drawn by the graphics card, so that 20,000 points move smoothly.
     """
+    import plotly.graph_objects as go
+
     figure = go.Figure()
     known = list(dict.fromkeys(genres))
     named, ids_of = np.asarray(genres), np.asarray(ids)
@@ -478,6 +486,8 @@ def _clock_axis() -> alt.Axis:
 
 def _coloured(shades: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """(h, w) -> (h, w, 3) in a perceptually even, colour-blind safe scale (Plotly's Inferno)."""
+    import plotly.express as px
+
     anchors = np.array([px.colors.hex_to_rgb(colour) for colour in px.colors.sequential.Inferno], np.float64)
     places = np.linspace(0, 255, len(anchors))
     table = np.stack([np.interp(np.arange(256), places, anchors[:, channel]) for channel in range(3)], axis=1)

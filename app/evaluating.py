@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pandas as pd
 import streamlit as st
 
-from app import evaluation_charts, sounds, state, ui
+from app import answers, evaluation_charts, sounds, state, ui
 from core.errors import LibraryError
 from core.files import duration_in_words
 from core.jobs import kinds
@@ -67,7 +67,7 @@ def test_form() -> None:
     """Ask for the figures of a model on its own test songs."""
     st.markdown("**Test a model on its own test songs**")
     st.caption("Songs by artists that it never heard, set aside when it was trained.")
-    usable = [entry for entry in state.model_entries() if entry.card and entry.card.split.get("test")]
+    usable = [entry for entry in answers.model_entries() if entry.card and entry.card.split.get("test")]
     if not usable:
         st.caption("There is no model with test songs yet. Train one first.")
         return

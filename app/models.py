@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import state, ui
+from app import answers, state, ui
 from core.errors import ModelError
 from core.files import size_in_words
 from core.jobs import kinds
@@ -112,7 +112,7 @@ def _hand_on(entry: models.Entry) -> None:
             on_click="ignore",
         )
         st.caption("Its SHA-256, to give along:")
-        st.code(state.upload_key(data), language=None, wrap_lines=True)
+        st.code(answers.upload_key(data), language=None, wrap_lines=True)
 
 
 def _add_from_file() -> None:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import charts, sounds, state, ui
+from app import answers, charts, sounds, state, ui
 from app.navigation import pages
 from core.inference.neighbours import Similar, similar
 from core.inference.prediction import Prediction
@@ -35,7 +35,7 @@ def parts(answer: Prediction) -> None:
 
 def closer(data: bytes, entry: models.Entry, answer: Prediction, *, place: int) -> None:
     """What sounds alike, and why: worked out when it is asked for. `place` is that of the upload, as one may be there twice."""
-    key = f"{place}-{state.upload_key(data)[:16]}"
+    key = f"{place}-{answers.upload_key(data)[:16]}"
     chosen = st.segmented_control(
         "Look closer", ["Sounds like", "Why?"], label_visibility="collapsed", key=f"closer-{key}"
     )
@@ -59,7 +59,7 @@ def sounds_like(data: bytes, entry: models.Entry, answer: Prediction, key: str) 
             "Like which part of it?", 0.0, round(answer.duration_s, 1), (0.0, round(answer.duration_s, 1)), step=1.0,
             format="%d s", key=f"part-{key}",
         )  # fmt: skip
-    artist = state.upload_artist(data)
+    artist = answers.upload_artist(data)
     others = bool(artist) and st.toggle(f"Leave out songs by {ui.plain(artist)}", key=f"others-{key}")
     for one in _alike(data, entry, answer, part, artist if others else ""):
         row(one)
@@ -72,7 +72,9 @@ def _alike(
     if embedding is None:
         return []
     tracks = {track.id: track for track in state.tracks()}
-    return similar(state.neighbourhood(entry), tracks, embedding, n=SHOWN, sha256=state.upload_key(data), not_by=not_by)
+    return similar(
+        state.neighbourhood(entry), tracks, embedding, n=SHOWN, sha256=answers.upload_key(data), not_by=not_by
+    )
 
 
 def row(one: Similar) -> None:
@@ -115,8 +117,8 @@ def why(data: bytes, entry: models.Entry, answer: Prediction, key: str) -> None:
             f"Which {SECONDS:.0f} seconds?", 0.0, float(int(answer.duration_s - SECONDS)), float(int(start_s)), step=1.0,
             format="%d s", key=f"start-{key}-{genre}",
         )  # fmt: skip
-    told = state.reasons(entry, data, genre, start_s)
-    model, codes = state.model(entry), state.upload_codes(entry, data)
+    told = answers.reasons(entry, data, genre, start_s)
+    model, codes = answers.model(entry), answers.upload_codes(entry, data)
     first, last = (round(edge / model.recipe.frame_s) for edge in (told.edges_s[0], told.edges_s[-1]))
     figure = charts.spectrogram(codes[first:last], model.recipe, begin_s=float(told.edges_s[0]), filters=model.filters)
     st.markdown(ui.plain(reasons_in_words(told)))
@@ -129,7 +131,7 @@ def why(data: bytes, entry: models.Entry, answer: Prediction, key: str) -> None:
     for place, patch in zip(st.columns(PATCHES), patches, strict=False):
         start, end, low, high = patch
         place.caption(f"{clock(start)}–{clock(end)}, {hertz(low)} to {hertz(high)}, alone:")
-        place.audio(state.upload_alone(data, patch), format="audio/wav")
+        place.audio(answers.upload_alone(data, patch), format="audio/wav")
 
 
 def as_page(name: str, data: bytes, entry: models.Entry, answer: Prediction, *, place: int) -> None:
@@ -139,7 +141,7 @@ def as_page(name: str, data: bytes, entry: models.Entry, answer: Prediction, *, 
         alike = _alike(data, entry, answer, (0.0, answer.duration_s), "")
         colours = charts.palette(answer.genres, state.colours())
         sound = Sound(*sounds.of_upload(name, data))
-        return as_html(name, answer, alike, state.reasons_of(entry, data), sound=sound, colours=colours)
+        return as_html(name, answer, alike, answers.reasons_of(entry, data), sound=sound, colours=colours)
 
     st.download_button(
         "Save as a page to share",
@@ -154,7 +156,7 @@ def as_page(name: str, data: bytes, entry: models.Entry, answer: Prediction, *, 
 
 def like_a_track(track_id: int, artist: str) -> None:
     """On the Explore page: songs of the library that sound most like one of them."""
-    usable = [entry for entry in state.model_entries() if entry.card]
+    usable = [entry for entry in answers.model_entries() if entry.card]
     entry = next((entry for entry in usable if len(state.neighbourhood(entry))), usable[0] if usable else None)
     if entry is None:
         ui.empty("A model tells which songs sound alike. There is none yet.", go_to="train", label="Train a network")

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import sounds, state, ui
+from app import session, sounds, state, ui
 from core.collecting.matching import WEIGHTS
 from core.collecting.places import place_of
 from core.errors import LibraryError
@@ -208,7 +208,7 @@ def collect(**options: object) -> None:
 def paused() -> Job | None:
     """The run that a person has paused, and not cancelled."""
     job = state.queue().latest("collect")
-    return job if job and job.state == "stopped" and job.id not in state.get(state.DISMISSED, ()) else None
+    return job if job and job.state == "stopped" and job.id not in state.get(session.DISMISSED, ()) else None
 
 
 def last_choices() -> dict[str, Any]:

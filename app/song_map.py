@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import streamlit as st
 
-from app import charts, predicting, sounds, state, ui
+from app import answers, charts, predicting, sounds, state, ui
 from app.navigation import pages
 from core.inference.embedding import LEAST_FOR_TSNE, outliers, placed_among, principal_map
 from core.jobs import kinds
@@ -142,7 +142,7 @@ def _uploads(entry: models.Entry, vectors: FloatArray, places: FloatArray) -> li
     if not len(places):
         return []
     placed = []
-    for name, answer in state.answered_uploads(entry):
+    for name, answer in answers.answered_uploads(entry):
         embedding = answer.embedding()
         if embedding is not None and answer.verdict.kind != "not music":
             placed.append((name, *placed_among(embedding, vectors, places)))

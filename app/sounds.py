@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import state, ui
+from app import answers, state, ui
 from app.player import LARGEST_BYTES, Curves, Picture, draw_player
 from core.audio.waveform import PLAYABLE
 from core.library.store import TrackRow
@@ -18,7 +18,7 @@ def upload_player(name: str, data: bytes, *, key: str, duration_s: float, curves
 def of_upload(name: str, data: bytes) -> tuple[bytes, str]:
     """An upload as browsers play it, and its media type. `AudioError` if it cannot be read."""
     kind = PLAYABLE.get(Path(name).suffix.lower())
-    return (data, kind) if kind else (state.upload_wav(data), "audio/wav")
+    return (data, kind) if kind else (answers.upload_wav(data), "audio/wav")
 
 
 def player(track: TrackRow, *, key: str, autoplay: bool = False, picture: Picture | None = None) -> None:

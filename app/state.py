@@ -1,25 +1,22 @@
-"""Every cache of the app, and every key of `st.session_state`: nowhere else is either touched."""
+"""Every cache of the library, and every session key of its pages.
 
-import hashlib
+Beside `session` and `answers`, which know no library, nowhere else is either touched.
+"""
+
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import streamlit as st
 
-from app import charts
+from app import charts, session
 from core.audio import waveform
 from core.audio.store import SpectrogramStore
 from core.collecting.places import pauses
 from core.database import Database
-from core.errors import GenrescopeError
 from core.inference.neighbours import Neighbourhood
-from core.inference.prediction import Prediction, predict_each
-from core.inference.why import Reasons, heard_alone
-from core.inference.why import why as why_of
 from core.jobs import worker
 from core.jobs.queue import Job, Queue
 from core.learning import model as models
@@ -34,7 +31,6 @@ from core.library.genres import Genre, Genres
 from core.library.importing import PreviewRow, preview
 from core.library.label_reviews import LabelReviews
 from core.library.playlists import Comparison, PlaylistRow, Playlists, Reading
-from core.library.preprocessing import codes_of
 from core.library.reviews import Reviews
 from core.library.runs import Run, Runs
 from core.library.store import Library, TrackRow
@@ -42,12 +38,14 @@ from core.music import CodeArray, FloatArray, PlaylistHit, Song
 from core.quality.asked import Asked
 from core.quality.asked import asked as asked_about
 from core.recipes import SpectrogramRecipe
-from core.settings import Settings
 from core.sources.contract import PlaylistSource
 from core.sources.registry import sources as all_sources
 from core.sources.spotify_signin import SignIn
 
 Result = TypeVar("Result")
+
+get, put, take, tell, settings = session.get, session.put, session.take, session.tell, session.settings
+"""What a session remembers, and where the workspace is: pages of the library ask for these, too, here."""
 
 FOLDER = "folder"
 """The folder typed or chosen on the library page."""
@@ -55,18 +53,6 @@ PLAYING = "playing"
 """Track that sounds on the library page."""
 PLAY_CLICK = "play-click"
 """The sound button of a row that was clicked just now."""
-UPLOADER = "uploader"
-"""The box for uploads; Streamlit empties it when another page is looked at."""
-UPLOADS = "uploads"
-"""Files dropped on the predict page; an own copy, so that they are still there after a look at another page."""
-PREDICTIONS = "predictions"
-"""Answers given in this session, by upload and model."""
-REMEMBERED = 50
-"""So many of them are kept; more if more lie in the box."""
-
-REASONS = "reasons"
-"""What spoke for genres of uploads, by upload, model, genre and beginning."""
-
 MAP_KIND, MAP_MOUSE = "map-kind", "map-mouse"
 """How the map is drawn, and what the mouse does on it."""
 
@@ -76,8 +62,6 @@ EXPLORE_VIEW = "explore-view"
 """What the Explore page shows."""
 LOOKED_AT = "looked-at"
 """Track to open the Explore page with."""
-TOLD = "told"
-"""A sentence to show once, after the rerun that an action ended with."""
 SIGN_IN = "sign-in"
 """Address and state of a Spotify sign-in that this session has begun."""
 DROPPED = "dropped"
@@ -88,8 +72,6 @@ COMPLAINT = "complaint"
 """What was wrong with what was typed into a table."""
 ACCEPTED = "accepted"
 """Jobs that read what a search found and a person accepted, by reading."""
-DISMISSED = "dismissed"
-"""Jobs whose ending was read and put away."""
 ONLY_WITHOUT = "only-without"
 """Show only playlists that stand for nothing yet."""
 COLLECT_VIEW = "collect-view"
@@ -121,18 +103,10 @@ HEARD = "heard"
 BEGIN_OPEN = "begin-open"
 """The part of the Evaluate page that begins an evaluation stays open while the page changes around it."""
 
-AROUND_S = 0.75
-"""What is heard before and after a patch, seconds: alone it would be too short to tell."""
 SIGN_IN_S = 600.0
 """A sign-in that did not come back within this time is forgotten, seconds."""
 RECIPE = SpectrogramRecipe()
 """The spectrograms the app makes and shows."""
-
-
-@st.cache_resource
-def settings() -> Settings:
-    """The workspace."""
-    return Settings()
 
 
 @st.cache_resource
@@ -249,16 +223,6 @@ def run_states() -> Mapping[str, str]:
     return _states(database().version())
 
 
-@st.cache_resource(show_spinner=False, max_entries=2)
-def _models(cards: tuple[tuple[str, int], ...]) -> list[models.Entry]:
-    return models.list_models(settings())
-
-
-def model_entries() -> list[models.Entry]:
-    """All models, the newest first; read again only where one was made, taken in, changed or removed."""
-    return _models(models.stamps(settings()))
-
-
 def evaluation_room() -> Evaluations:
     """What networks answered about songs they had not learned from."""
     return Evaluations(database())
@@ -313,23 +277,6 @@ def queue() -> Queue:
 def begin(job: Job) -> None:
     """See to it that a worker is there to do `job`."""
     worker.ensure_worker(settings(), queue())
-
-
-def get(key: str, default: Any = None) -> Any:
-    """What this session remembers under one of the keys above."""
-    return st.session_state.get(key, default)
-
-
-def take(key: str) -> Any:
-    """What is remembered under a key, once."""
-    value = get(key)
-    put(key, None)
-    return value
-
-
-def put(key: str, value: Any) -> None:
-    """Remember something for this session."""
-    st.session_state[key] = value
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
@@ -507,11 +454,6 @@ def sign_in() -> SignIn:
     return SignIn(settings())
 
 
-def tell(text: str) -> None:
-    """Show a sentence after the next rerun."""
-    put(TOLD, text)
-
-
 @st.cache_data(show_spinner="Reading the tags of the first songs …", ttl=60, max_entries=5)
 def import_preview(directory: str, csv_file: str | None) -> tuple[list[PreviewRow], int]:
     """What an import of this folder would give, from a sample of its files; the number of its files."""
@@ -530,22 +472,6 @@ def wav(path: str, sha256: str) -> bytes:
     return waveform.as_wav(waveform.load(Path(path), max_s=settings().max_audio_s))
 
 
-@st.cache_data(show_spinner="Preparing the sound …", max_entries=8)
-def upload_wav(data: bytes) -> bytes:
-    """An upload as WAV, for files that browsers cannot play."""
-    return waveform.as_wav(waveform.load(BytesIO(data), max_s=settings().max_audio_s))
-
-
-@st.cache_resource(show_spinner="Loading the model …", max_entries=3)
-def _model(folder: str, created_at: str) -> models.Model:
-    return models.load(Path(folder))
-
-
-def model(entry: models.Entry) -> models.Model:
-    """A loaded model; the card's date tells a new one under an old name."""
-    return _model(str(entry.folder), entry.card.created_at if entry.card else "")
-
-
 @st.cache_data(show_spinner="Packing the model …", max_entries=2)
 def _model_zip(folder: str, created_at: str) -> bytes:
     return sharing.as_zip(Path(folder))
@@ -554,49 +480,6 @@ def _model_zip(folder: str, created_at: str) -> bytes:
 def model_zip(entry: models.Entry) -> bytes:
     """A model as one zip file; `ModelError` if it is damaged."""
     return _model_zip(str(entry.folder), entry.card.created_at if entry.card else "")
-
-
-def keep_uploads() -> None:
-    """Take over what lies in the box for uploads now."""
-    put(UPLOADS, [(file.name, file.getvalue()) for file in get(UPLOADER) or []])
-
-
-def upload_key(data: bytes) -> str:
-    """SHA-256 of an upload."""
-    return hashlib.sha256(data).hexdigest()
-
-
-def predictions(entry: models.Entry, uploads: Sequence[bytes]) -> Iterator[Prediction | GenrescopeError]:
-    """What a model says of each upload, or why it cannot; shows progress, and answers twice at once."""
-    memory: dict[tuple[str, str], Prediction | GenrescopeError] = get(PREDICTIONS) or {}
-    weights = entry.card.weights_sha256 if entry.card else ""
-    keys = [(upload_key(data), weights) for data in uploads]
-    new = {key: data for key, data in zip(keys, uploads, strict=True) if key not in memory}
-    bar, limits = st.empty(), settings()
-
-    def tell(done: float) -> None:
-        song = f"song {int(done) + 1} of {len(new)}" if len(new) > 1 else "it"
-        bar.progress(done / len(new), f"Listening to {song} …")
-
-    answers = zip(
-        new,
-        predict_each(
-            map(BytesIO, new.values()),
-            model(entry),
-            max_s=limits.max_audio_s,
-            max_bytes=limits.max_audio_bytes,
-            on_progress=tell,
-        ),
-        strict=True,
-    )
-    try:
-        for key in keys:
-            while key not in memory:
-                now, memory[now] = next(answers)
-                put(PREDICTIONS, dict(list(memory.items())[-max(REMEMBERED, len(uploads)) :]))
-            yield memory[key]
-    finally:
-        bar.empty()
 
 
 def embeddings(entry: models.Entry) -> Embeddings:
@@ -625,64 +508,6 @@ def neighbourhood(entry: models.Entry) -> Neighbourhood:
     return _neighbourhood(database().version(), entry.card.onnx_sha256 if entry.card else "")
 
 
-@st.cache_data(show_spinner=False, max_entries=50)
-def upload_artist(data: bytes) -> str:
-    """The artist that the tags of an upload name; '' if they name none."""
-    return waveform.probe(BytesIO(data)).tags.get("artist", "")
-
-
-@st.cache_data(show_spinner="Preparing the sound …", max_entries=50)
-def upload_alone(data: bytes, patch: tuple[float, float, float, float]) -> bytes:
-    """A patch of an upload, and a little before and after, without the other frequencies, as WAV."""
-    start_s, end_s, low_hz, high_hz = patch
-    y = waveform.excerpt(BytesIO(data), start_s - AROUND_S, end_s + AROUND_S, max_s=settings().max_audio_s)
-    return waveform.as_wav(heard_alone(y, low_hz, high_hz))
-
-
-@st.cache_data(show_spinner="Listening …", max_entries=8)
-def _upload_codes(data: bytes, folder: str, created_at: str) -> CodeArray:
-    recipe, filters, limits = _model(folder, created_at).recipe, _model(folder, created_at).filters, settings()
-    codes, _ = codes_of(
-        BytesIO(data), recipe, filters=filters, max_s=limits.max_audio_s, max_bytes=limits.max_audio_bytes
-    )
-    return codes
-
-
-def upload_codes(entry: models.Entry, data: bytes) -> CodeArray:
-    """The spectrogram of an upload as a model wants it, (n_frames, n_mels) uint8."""
-    return _upload_codes(data, str(entry.folder), entry.card.created_at if entry.card else "")
-
-
-def reasons(entry: models.Entry, data: bytes, genre: str, start_s: float) -> Reasons:
-    """What in a stretch of an upload spoke for a genre. Shows progress, answers twice at once."""
-    memory: dict[tuple[str, str, str, float], Reasons] = get(REASONS) or {}
-    key = (upload_key(data), entry.card.weights_sha256 if entry.card else "", genre, start_s)
-    if key not in memory:
-        bar = st.progress(0.0, "Covering one patch after another …")
-        limits = settings()
-        try:
-            memory[key] = why_of(
-                BytesIO(data),
-                model(entry),
-                genre=genre,
-                start_s=start_s,
-                max_s=limits.max_audio_s,
-                max_bytes=limits.max_audio_bytes,
-                on_progress=lambda share: bar.progress(share, "Covering one patch after another …"),
-            )
-        finally:
-            bar.empty()
-        put(REASONS, dict(list(memory.items())[-50:]))
-    return memory[key]
-
-
-def reasons_of(entry: models.Entry, data: bytes) -> Reasons | None:
-    """What was last found to have spoken for a genre of an upload; None if that was not asked for."""
-    asked = (upload_key(data), entry.card.weights_sha256 if entry.card else "")
-    found = [told for key, told in (get(REASONS) or {}).items() if key[:2] == asked]
-    return found[-1] if found else None
-
-
 @st.cache_resource(show_spinner=False, max_entries=3)
 def _song_places(version: int, network: str) -> Mapping[int, tuple[float, float]]:
     return Embeddings(database(), network).map()
@@ -691,11 +516,3 @@ def _song_places(version: int, network: str) -> Mapping[int, tuple[float, float]
 def song_places(entry: models.Entry) -> Mapping[int, tuple[float, float]]:
     """The fine map of a model, by track; empty if none was drawn. Cached as `tracks`."""
     return _song_places(database().version(), entry.card.onnx_sha256 if entry.card else "")
-
-
-def answered_uploads(entry: models.Entry) -> list[tuple[str, Prediction]]:
-    """(name, answer) of the uploads of this session that a model was asked about."""
-    memory: Mapping[tuple[str, str], Prediction | GenrescopeError] = get(PREDICTIONS) or {}
-    weights = entry.card.weights_sha256 if entry.card else ""
-    answers = [(name, memory.get((upload_key(data), weights))) for name, data in get(UPLOADS) or []]
-    return [(name, answer) for name, answer in answers if isinstance(answer, Prediction)]

@@ -1,20 +1,24 @@
-"""What pages share on the screen: header, empty state, errors told, a job's panel."""
+"""What pages share on the screen: header, empty state, errors told, a job's panel.
+
+What needs a library opens it only where it is asked for: a guest has none.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app import state
+from app import session
 from app.navigation import pages
 from core.errors import GenrescopeError, LibraryError
 from core.files import duration_in_words
-from core.jobs import worker
-from core.jobs.queue import Job
 from core.music import GenreDistribution
+
+if TYPE_CHECKING:
+    from core.jobs.queue import Job
 
 VOTERS = {
     "hand": "you", "folder": "folder", "tag": "tag in the file", "csv": "table", "playlist": "playlist",
@@ -33,7 +37,7 @@ def header(title: str, lead: str) -> None:
     st.title(title)
     st.markdown(lead)
     with st.container():  # always there, so that what comes after keeps its place, and what is open stays open
-        if told := state.take(state.TOLD):
+        if told := session.take(session.TOLD):
             st.success(plain(told), icon=":material/check:")
 
 
@@ -56,6 +60,8 @@ def told_errors() -> Iterator[None]:
 
 def label_form(track_ids: Sequence[int], *, key: str = "edit", what: str = "ticked") -> None:
     """Give songs a genre by hand."""
+    from app import state
+
     with st.form(key, border=True):
         genres = st.multiselect(
             f"Genre of the {len(track_ids)} {what} song{'s' * (len(track_ids) > 1)}",
@@ -74,17 +80,19 @@ def do(action: Callable[[], object], told: str = "") -> None:
     with told_errors():
         action()
         if told:
-            state.tell(told)
+            session.tell(told)
         st.rerun()
 
 
 def undo_button(*, shortcut: str | None = None) -> None:
     """The way back from the latest edit, wherever it was made; with a key for it, if one is given."""
+    from app import state
+
     edit = state.latest_edit()
     if edit and st.button(f"Undo: {plain(edit.description)}", icon=":material/undo:", shortcut=shortcut):
         with told_errors():
             state.undo(edit.id)
-            state.tell(f"Taken back: {edit.description}.")
+            session.tell(f"Taken back: {edit.description}.")
             st.rerun()
 
 
@@ -129,13 +137,15 @@ def subfolders(folder: Path, *, limit: int = 200) -> list[Path]:
     return sorted(inside, key=lambda path: path.name.casefold())[:limit]
 
 
-def job_panel(job: Job | None, *, refresh_s: float = 1.0) -> None:
+def job_panel(job: "Job | None", *, refresh_s: float = 1.0) -> None:
     """How far a job is, with a way to stop it, and how it ended. Refreshes itself; the page runs anew at its end.
 
     Read the job before the data it changes: else it may end in between, and the page show old data beside its end.
     """
     if job is None:
         return
+    from app import state
+    from core.jobs import worker
 
     @st.fragment(run_every=refresh_s if job.unfinished else None)
     def panel(job_id: int, *, was_unfinished: bool) -> None:
@@ -151,7 +161,9 @@ def job_panel(job: Job | None, *, refresh_s: float = 1.0) -> None:
     panel(job.id, was_unfinished=job.unfinished)
 
 
-def _progress(job: Job) -> None:
+def _progress(job: "Job") -> None:
+    from app import state
+
     name = NAMES[job.kind]
     left, right = st.columns([5, 1], vertical_alignment="bottom")
     with left:
@@ -179,9 +191,9 @@ def _progress(job: Job) -> None:
         )
 
 
-def _ending(job: Job) -> None:
+def _ending(job: "Job") -> None:
     name = NAMES[job.kind]
-    if job.id in state.get(state.DISMISSED, ()):
+    if job.id in session.get(session.DISMISSED, ()):
         return
     if job.state == "failed":
         st.error(f"**{name} failed.** {plain(job.message)}", icon=":material/error:")
@@ -203,7 +215,7 @@ def _ending(job: Job) -> None:
 
 def dismiss(job_id: int) -> None:
     """The ending of a job was read, and is not shown again in this session."""
-    state.put(state.DISMISSED, {*state.get(state.DISMISSED, ()), job_id})
+    session.put(session.DISMISSED, {*session.get(session.DISMISSED, ()), job_id})
 
 
 def _is_news(kind: str, result: Mapping[str, Any], *, is_recent: bool) -> bool:
@@ -213,7 +225,7 @@ def _is_news(kind: str, result: Mapping[str, Any], *, is_recent: bool) -> bool:
     return is_recent or bool(result.get("failed") and kind not in ("read", "search"))
 
 
-def _is_recent(job: Job) -> bool:
+def _is_recent(job: "Job") -> bool:
     """Whether a job ended within the hour."""
     ended = datetime.fromisoformat(job.finished_at or job.created_at)
     return datetime.now(UTC) - ended < timedelta(hours=1)

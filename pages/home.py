@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from app import state, ui
+from app import answers, state, ui
 from app.navigation import pages
 
 ui.header("Genrescope", "Teach a machine *your* genres, then drop in any song and see which ones it is made of.")
 
 counts = state.counts()
-models = [entry for entry in state.model_entries() if entry.card]
+models = [entry for entry in answers.model_entries() if entry.card]
 own = [entry for entry in models if entry.own]
 training = next((name for name, standing in state.run_states().items() if standing != "finished"), None)
 

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from app import song_map, state, ui
+from app import answers, song_map, state, ui
 
 ui.header("Map", "All your songs at a glance: what sounds alike to a model lies near each other.")
 job = state.queue().latest("embed")
 tracks = state.tracks()
-usable = [entry for entry in state.model_entries() if entry.card]
+usable = [entry for entry in answers.model_entries() if entry.card]
 if not tracks:
     ui.empty("There are no songs yet.", go_to="library", label="Import songs")
     st.stop()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from app import charts, predicting, sounds, state, ui
+from app import answers, charts, predicting, sounds, state, ui
 from app import models as model_panel
 from app.player import Curves
 from core.audio.waveform import SUFFIXES
@@ -120,7 +120,7 @@ def compare(names: Sequence[str], answers: Sequence[Prediction | GenrescopeError
 ui.header("Predict", "Drop in any song: which genres is it made of, and where in the song does each one sound?")
 with st.container():  # always there, so that what comes after keeps its place, and what is open stays open
     ui.job_panel(state.queue().latest("fetch_model"))
-entries = state.model_entries()
+entries = answers.model_entries()
 usable = [entry for entry in entries if entry.card]
 for broken in (entry for entry in entries if not entry.card):
     st.warning(
@@ -142,14 +142,14 @@ st.file_uploader(
     "Drop songs here",
     sorted(suffix[1:] for suffix in SUFFIXES),
     accept_multiple_files=True,
-    key=state.UPLOADER,
-    on_change=state.keep_uploads,
+    key=answers.UPLOADER,
+    on_change=answers.keep_uploads,
 )
-uploads = state.get(state.UPLOADS) or []
+uploads = state.get(answers.UPLOADS) or []
 coarsely = bool(uploads and chosen.card) and choose_grain(chosen.card.genres)
 if uploads:
     names = [name for name, _ in uploads]
-    answers = list(state.predictions(chosen, [data for _, data in uploads]))
+    answers = list(answers.predictions(chosen, [data for _, data in uploads]))
     place = compare(names, answers, coarsely=coarsely)
     if place is not None and isinstance(answer := answers[place], Prediction):
         show(*uploads[place], answer, chosen, coarsely=coarsely, place=place)

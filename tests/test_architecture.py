@@ -67,6 +67,7 @@ HEAVY = (
     "core.learning.export",
     "core.learning.networks",
 )
+REMEMBERING = {"app.state", "app.session", "app.answers"}
 PICKLES = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 SQL_ROOMS = {"core.jobs.queue", "core.database"} | {
     f"core.library.{room}"
@@ -231,8 +232,8 @@ def _nevers(file: File) -> Iterator[str]:
         yield "network"
     if name not in SQL_ROOMS and not _only_a_health_check(file) and (file.uses("sqlite3") or any(_sql(file.tree))):
         yield "SQL"
-    if name != "app.state" and (_streamlit_memory(file)):
-        yield "session state or caches outside app/state"
+    if name not in REMEMBERING and (_streamlit_memory(file)):
+        yield "session state or caches outside their rooms"
     if name != "core.settings" and _environment(file):
         yield "reads the environment"
     if file.uses(*PICKLES) or _unpickles(file):
@@ -425,9 +426,9 @@ def test_a_file_without_a_floor_is_found(tmp_path: Path) -> None:
         ("app__ui", "def f(db): db.execute('select 1')", "SQL"),
         ("pages__other", "q = 'DELETE FROM tracks WHERE 1'", "SQL"),
         ("pages__other", "q = f'SELECT * FROM {x} WHERE 1'", "SQL"),
-        ("pages__other", "import streamlit as st\nst.session_state.a = 1", "session state or caches outside app/state"),
-        ("app__ui", "from streamlit import cache_data", "session state or caches outside app/state"),
-        ("app__ui", "import streamlit\n@streamlit.cache_resource(ttl=1)\ndef f(): ...", "session state or caches outside app/state"),
+        ("pages__other", "import streamlit as st\nst.session_state.a = 1", "session state or caches outside their rooms"),
+        ("app__ui", "from streamlit import cache_data", "session state or caches outside their rooms"),
+        ("app__ui", "import streamlit\n@streamlit.cache_resource(ttl=1)\ndef f(): ...", "session state or caches outside their rooms"),
         ("core__files", "import os\nx = os.environ.get('HOME')", "reads the environment"),
         ("core__files", "import os\nx = os.getenv('HOME')", "reads the environment"),
         ("core__files", "from os import environ", "reads the environment"),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app import state
+from app import answers, state
 from core.jobs.queue import Queue
 from core.learning import model
 from core.learning.sharing import as_zip
@@ -50,7 +50,7 @@ def shipped(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_shipped_model_answers_in_an_empty_workspace(shipped: Path, tmp_path: Path) -> None:
     song = write_sound(tmp_path / "a.wav", drone(np.random.default_rng(0), 3.0)).read_bytes()
-    shown = show("predict", **{state.UPLOADS: [(NAME, song)]})
+    shown = show("predict", **{answers.UPLOADS: [(NAME, song)]})
     assert not shown.error
     assert any(one.value.startswith("### ") for one in shown.markdown), "an answer in words"
     assert "Knows" in shown.caption[0].value and "50% of 20 songs by unheard artists right" in shown.caption[0].value
@@ -59,19 +59,19 @@ def test_a_shipped_model_answers_in_an_empty_workspace(shipped: Path, tmp_path: 
 
 def test_a_file_that_is_no_song_stops_no_other(shipped: Path, tmp_path: Path) -> None:
     song = write_sound(tmp_path / "a.wav", drone(np.random.default_rng(0), 3.0)).read_bytes()
-    shown = show("predict", **{state.UPLOADS: [("b.mp3", b"no sound"), ("a.wav", song)]})
+    shown = show("predict", **{answers.UPLOADS: [("b.mp3", b"no sound"), ("a.wav", song)]})
     assert len(shown.error) == 1 and "not a sound file" in shown.error[0].value
     assert sum(one.value.startswith("### ") for one in shown.markdown) == 1
 
 
 def test_many_songs_are_listened_to_once(shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state, "REMEMBERED", 1)  # fewer than lie in the box
+    monkeypatch.setattr(answers, "REMEMBERED", 1)  # fewer than lie in the box
     songs = [
         (f"{i}.wav", write_sound(tmp_path / f"{i}.wav", drone(np.random.default_rng(i), 0.5)).read_bytes())
         for i in range(4)
     ]
     listened = 0
-    real = state.predict_each
+    real = answers.predict_each
 
     def counted(sources: Iterable[object], *about: Any, **limits: Any) -> object:
         nonlocal listened
@@ -79,8 +79,8 @@ def test_many_songs_are_listened_to_once(shipped: Path, tmp_path: Path, monkeypa
         listened += len(songs)
         return real(songs, *about, **limits)
 
-    monkeypatch.setattr(state, "predict_each", counted)
-    shown = show("predict", **{state.UPLOADS: songs})
+    monkeypatch.setattr(answers, "predict_each", counted)
+    shown = show("predict", **{answers.UPLOADS: songs})
     shown = run(shown)
     assert not shown.error
     assert listened == len(songs)
@@ -194,14 +194,14 @@ def test_a_model_is_fetched_by_a_job(home: Settings, queue: Queue) -> None:
 
 
 def test_a_model_that_is_made_or_removed_is_noticed_at_once(home: Settings) -> None:
-    names = lambda: [entry.name for entry in state.model_entries() if entry.own]  # noqa: E731
+    names = lambda: [entry.name for entry in answers.model_entries() if entry.own]  # noqa: E731
     assert names() == []
     publish(home.models / "mine")
     assert names() == ["mine"]
     (home.models / "mine").rename(home.models / "yours")
     assert names() == ["yours"]
     change_card(home.models / "yours", lambda card: card.update(created_at="2020-01-01T00:00:00.000+00:00"))
-    assert next(entry.card.created_at for entry in state.model_entries() if entry.own and entry.card)[:4] == "2020"
+    assert next(entry.card.created_at for entry in answers.model_entries() if entry.own and entry.card)[:4] == "2020"
 
 
 def test_what_is_kept_is_made_anew_when_the_library_was_written_to(home: Settings) -> None:
