@@ -10,8 +10,9 @@ from app import models as model_panel
 from app.player import Curves
 from core.audio.waveform import SUFFIXES
 from core.errors import GenrescopeError
-from core.inference.prediction import UNSURE_BELOW, Prediction, coarse
+from core.inference.prediction import Prediction, coarse
 from core.inference.result import as_csv
+from core.inference.words import in_words
 from core.learning import model as models
 from core.library.labels import topmost
 
@@ -31,22 +32,6 @@ def choose_model(entries: list[models.Entry]) -> models.Entry:
     return entry
 
 
-def in_words(answer: Prediction) -> str:
-    """A genre spectrum as a sentence."""
-    order = np.argsort(-answer.spectrum)
-    shares = [(answer.genres[i], float(answer.spectrum[i])) for i in order]
-    (first, most), *others = shares
-    if answer.verdict.kind == "not music":
-        return "Not music, as far as the model can tell"
-    if answer.verdict.kind == "none of these":
-        return "None of these genres"
-    if most < UNSURE_BELOW:
-        return f"No clear genre; nearest to **{ui.plain(first)}** and **{ui.plain(others[0][0])}**"
-    with_ = [genre for genre, share in others if share >= 0.15]
-    also = f", with some {ui.plain(' and '.join(with_))}" if with_ else ""
-    return f"{'Almost all' if most >= 0.85 else 'Mostly'} **{ui.plain(first)}**{also}"
-
-
 def choose_grain(genres: Sequence[str]) -> bool:
     """Whether to show the spectrum by the topmost genres; asked only where that is another picture."""
     above = {topmost(genre, state.parents()) for genre in genres}
@@ -63,7 +48,7 @@ def show(name: str, data: bytes, whole: Prediction, entry: models.Entry, *, coar
     answer = coarse(whole, state.parents()) if coarsely else whole
     with st.container(border=True):
         st.markdown(f"##### {ui.plain(name)}")
-        st.markdown(f"### {in_words(answer)}")
+        st.markdown(f"### {ui.plain(in_words(answer))}")
         if answer.verdict.refused:
             st.info(
                 f"It is unlike the music that the model learned from. The bars compare only what it knows, of which "

@@ -12,6 +12,7 @@ from core.files import csv_text
 from core.inference.neighbours import Similar
 from core.inference.prediction import Prediction
 from core.inference.why import Reasons
+from core.inference.words import in_words
 from core.page import page, paragraph, table
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C7B00", "#7F7F7F")
@@ -92,6 +93,7 @@ def as_html(
     colours = [colours[i % len(colours)] for i in range(len(answer.genres))]
     heard = sound is not None and len(sound.data) <= LARGEST_SOUND
     parts = [
+        paragraph(f"{in_words(answer)}."),
         paragraph(answer.verdict.sentence),
         *(paragraph(doubt, note=True) for doubt in answer.doubts),
         "<h2>Genres</h2>",
