@@ -1,6 +1,7 @@
 """An answer as a sentence, with the times at which the genre changes."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -85,5 +86,5 @@ def test_parts_are_in_order_within_the_song_and_long_enough(stretches: list[tupl
         flat = [edge for part in found for edge in part]
         assert flat == sorted(flat) and all(0 <= edge <= answer.duration_s for edge in flat)
         assert all(end - start >= SHORTEST_S for start, end in found)
-        assert all(later[0] - earlier[1] >= SHORTEST_S for earlier, later in zip(found, found[1:], strict=False))
+        assert all(later[0] - earlier[1] >= SHORTEST_S for earlier, later in pairwise(found))
     assert any(genre in in_words(answer) for genre in GENRES)
