@@ -101,6 +101,11 @@ class Settings(BaseSettings):
         return self.data / "audio"
 
     @property
+    def samples(self) -> Path:
+        """The songs of the sample library; made up, and removed with it."""
+        return self.data / "samples"
+
+    @property
     def spectrograms(self) -> Path:
         """Spectrogram files, under the fingerprint of their recipe."""
         return self.data / "spectrograms"

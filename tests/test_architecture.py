@@ -73,6 +73,7 @@ SQL_ROOMS = {"core.jobs.queue", "core.database"} | {
     f"core.library.{room}"
     for room in (
         "store",
+        "removal",
         "runs",
         "edits",
         "genres",

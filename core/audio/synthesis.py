@@ -225,25 +225,31 @@ def _echo(song: _Song, beats: float) -> None:
 
 
 def _stomp(song: _Song) -> None:
-    """A bass drum on every beat, a bass between them, short chords."""
-    kick, hat = _drum(48, 190, 0.03, 0.3), _noise(song.rng, 4_500, 8_000, 0.025, 0.08)
-    clap, accents = _noise(song.rng, 900, 3_500, 0.06, 0.2), song.rng.permutation([0.75, 1.5, 2.75, 3.5])[:2]
+    """A bass drum on every beat, a bass around it, short chords; each part but the drum rests for a bar now and then."""
+    rng = song.rng
+    kick = _drum(48, float(rng.uniform(150, 260)), 0.03, 0.3)
+    hat = _noise(rng, float(rng.uniform(3_500, 6_000)), 8_000, float(rng.uniform(0.015, 0.05)), 0.12)
+    clap = _noise(rng, float(rng.uniform(600, 1_500)), float(rng.uniform(2_500, 6_000)), 0.06, 0.2)
+    hats = ((2, 6, 10, 14), (2, 6, 10, 14, 15), (0, 2, 3, 6, 8, 10, 11, 14), (2, 5, 6, 9, 10, 13, 14))[rng.integers(4)]
+    line = [(step, int(rng.choice([0, 0, 2, 4, 7]))) for step in range(16) if step % 4 and rng.random() < 0.55]
+    accents = np.sort(rng.choice(16, int(rng.integers(2, 5)), replace=False))
     for bar in song.bars(4):
-        root = song.chord(bar)
-        bass = _shaped(_wave(song.hz(root, 1), _times(0.42 * song.beat_s), _saw(0.9), highest=900 * song.bright))
-        stab = sum(_pad_stab(song, root + third) for third in (0, 2, 4))
+        root, rests = song.chord(bar), rng.random(4) < 0.18
+        stab = np.sum([_stab(song, root + third) for third in (0, 2, 4)], axis=0)
         for beat in range(4):
             song.play(4 * bar + beat, kick, 0.9)
-            song.play(4 * bar + beat + 0.5, hat, 0.25)
-            song.play(4 * bar + beat + 0.5, bass, 0.55)
-            song.play(4 * bar + beat + 0.75, bass, 0.4)
-            if beat % 2:
-                song.play(4 * bar + beat, clap, 0.4)
-        for beat in accents:
-            song.play(4 * bar + float(beat), np.asarray(stab, np.float32), 0.13)
+        for step in () if rests[0] else hats:
+            song.play(4 * bar + step / 4, hat, 0.25)
+        for step, degree in () if rests[1] else line:
+            bass = _wave(song.hz(root + degree, 1), _times(0.22 * song.beat_s), _saw(0.9), highest=900 * song.bright)
+            song.play(4 * bar + step / 4, _shaped(bass), 0.55)
+        for beat in () if rests[2] else (1, 3):
+            song.play(4 * bar + beat, clap, 0.4)
+        for step in () if rests[3] else accents:
+            song.play(4 * bar + float(step) / 4, np.asarray(stab, np.float32), 0.16)
 
 
-def _pad_stab(song: _Song, degree: int) -> FloatArray:
+def _stab(song: _Song, degree: int) -> FloatArray:
     t = _times(0.3)
     return _shaped(_wave(song.hz(degree, 4), t, _saw(1.1 / song.bright)) * np.exp(-t / 0.12))
 
@@ -278,19 +284,23 @@ def _carousel(song: _Song) -> None:
 
 def _rattle(song: _Song) -> None:
     """Fast broken drums over a deep bass; hardly any notes."""
-    kick, snare = _drum(55, 240, 0.02, 0.22), _noise(song.rng, 300, 7_500, 0.07, 0.25)
-    hat, ghost = _noise(song.rng, 5_000, 8_000, 0.02, 0.06), _noise(song.rng, 600, 6_000, 0.03, 0.1)
-    kicks, late = [0, 10], int(song.rng.choice([3, 6, 13]))
+    rng = song.rng
+    kick = _drum(55, float(rng.uniform(180, 300)), 0.02, 0.22)
+    snare = _noise(rng, float(rng.uniform(200, 700)), float(rng.uniform(5_000, 8_000)), 0.07, 0.25)
+    hat = _noise(rng, float(rng.uniform(4_000, 6_000)), 8_000, 0.02, 0.06)
+    ghost = _noise(rng, 600, 6_000, 0.03, 0.1)
+    kicks = {0, 10, *(int(step) for step in rng.choice([2, 3, 6, 7, 9, 11], 2, replace=False))}
     for bar in song.bars(4):
+        late, busy = int(rng.integers(13, 16)), rng.uniform(0.2, 0.7)
         for step in range(16):
             beat = 4 * bar + step / 4
-            if step in kicks or (step == late and bar % 2):
+            if (step in kicks and rng.random() < 0.8) or (step == late and bar % 2):
                 song.play(beat, kick, 0.9)
             if step in (4, 12):
                 song.play(beat, snare, 0.8)
             elif step % 2 == 0:
                 song.play(beat, hat, 0.3)
-            elif song.rng.random() < 0.45:
+            elif rng.random() < busy:
                 song.play(beat, ghost, 0.25)
         if bar % 2 == 0:
             low = _wave(song.hz(song.chord(bar // 2), 1), _times(6.5 * song.beat_s), _saw(2.6))
@@ -323,16 +333,18 @@ def _pixel(song: _Song) -> None:
 def _belfry(song: _Song) -> None:
     """A choir of bells, rung in rows that change their order from round to round."""
     low, high = [_struck(song.hz(degree, 3), 3.5, 1 / song.bright) for degree in (0, 3)], {}
-    row = np.arange(6)[::-1]
-    for bar in song.bars(4):
-        if bar:
-            place = int(song.rng.integers(5))
-            row[[place, place + 1]] = row[[place + 1, place]]
-        for step, degree in enumerate(row):
+    row, pace = np.arange(int(song.rng.integers(5, 8)))[::-1], float(song.rng.uniform(0.4, 0.7))
+    beat = 0.0
+    while beat * song.beat_s < song.duration_s:
+        song.play(beat, low[int(song.rng.integers(2))], 0.5)
+        for degree in row:
             if degree not in high:
                 high[degree] = _struck(song.hz(int(degree), 5), 2.5, song.bright)
-            song.play(4 * bar + step / 2, high[degree], 0.4)
-        song.play(4 * bar, low[bar % 2], 0.5)
+            song.play(beat, high[degree], float(song.rng.uniform(0.25, 0.45)))
+            beat += pace
+        beat += pace * int(song.rng.integers(3))  # the ringers draw breath
+        for place in song.rng.integers(len(row) - 1, size=2):
+            row[[place, place + 1]] = row[[place + 1, place]]
 
 
 def _pipes(song: _Song) -> None:
@@ -355,35 +367,37 @@ def _pipe(song: _Song, hertz: float, beats: int, stops: tuple[float, ...]) -> Fl
 
 
 def _swoop(song: _Song) -> None:
-    """One voice that slides from note to note over hand drums in five and a shaker."""
+    """One voice that slides from note to note, over hand drums in five or seven and a shaker."""
+    rng = song.rng
     deep, high = _drum(85, 130, 0.05, 0.35), _drum(210, 320, 0.03, 0.18)
-    shaker = _noise(song.rng, 3_000, 6_500, 0.03, 0.09)
-    taps = np.sort(song.rng.choice([3, 4, 5, 7, 8, 9], 3, replace=False))
-    degree = 0
-    for bar in song.bars(5):
-        stops = []
-        for _ in range(5):
-            degree = int(np.clip(degree + song.rng.choice([-3, -2, -1, 1, 2, 4]), -3, 6))
+    low, meter, degree = float(rng.uniform(2_000, 4_500)), int(rng.choice([5, 7])), 0
+    shaker = _noise(rng, low, low + 3_000, 0.03, 0.09)
+    shaken = rng.random(2 * meter) < 0.8
+    for bar in song.bars(meter):
+        stops, taps = [], rng.choice(np.arange(2, 2 * meter), int(rng.integers(2, 5)), replace=False)
+        for _ in range(meter):
+            degree = int(np.clip(degree + rng.choice([-3, -2, -1, 1, 2, 4]), -3, 6))
             stops.append(song.hz(degree, 4))
-        song.play(5 * bar, _glide(stops, song.beat_s, song.bright), 0.5)
-        song.play(5 * bar, deep, 0.6)
-        song.play(5 * bar + 3, deep, 0.5)
-        for step in range(10):
-            song.play(5 * bar + step / 2, shaker, 0.12)
+        song.play(meter * bar, _glide(stops, song.beat_s, song.bright), 0.5)
+        song.play(meter * bar, deep, 0.6)
+        song.play(meter * bar + 3, deep, 0.5)
+        for step in range(2 * meter):
+            if shaken[step]:
+                song.play(meter * bar + step / 2, shaker, 0.12)
             if step in taps:
-                song.play(5 * bar + step / 2, high, 0.4)
+                song.play(meter * bar + step / 2, high, 0.4)
     _echo(song, 0.5)
 
 
 _STYLES: dict[str, tuple[tuple[float, float], tuple[tuple[int, ...], ...], Callable[[_Song], None]]] = {
-    "stomp": ((122, 132), (MINOR, DORIAN), _stomp),
+    "stomp": ((118, 136), (MINOR, DORIAN), _stomp),
     "drift": ((50, 62), (MAJOR, DORIAN), _drift),
     "carousel": ((150, 180), (MAJOR, MINOR), _carousel),
-    "rattle": ((164, 178), (MINOR,), _rattle),
+    "rattle": ((160, 180), (MINOR,), _rattle),
     "pixel": ((138, 156), (MAJOR, MINOR), _pixel),
-    "belfry": ((66, 84), (MAJOR, PENTATONIC), _belfry),
+    "belfry": ((64, 84), (MAJOR, PENTATONIC), _belfry),
     "pipes": ((84, 100), (MAJOR, MINOR), _pipes),
-    "swoop": ((100, 114), (DORIAN, PENTATONIC), _swoop),
+    "swoop": ((96, 116), (DORIAN, PENTATONIC), _swoop),
 }
 """Slowest and fastest tempo in beats a minute, the scales, and how each is played."""
 STYLES: tuple[str, ...] = tuple(_STYLES)

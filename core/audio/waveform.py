@@ -7,16 +7,17 @@ Decoding is by blocks, so that memory does not grow with the length of a song.
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO, NoReturn, cast
 
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from core.errors import AudioError
@@ -171,14 +172,26 @@ def excerpt(
 
 def as_wav(y: FloatArray, *, sample_rate: int = 16_000) -> bytes:
     """A 16-bit WAV of y: for browsers, which cannot play every file that can be decoded."""
+    return _written(y, sample_rate, "wav", "pcm_s16le", {})
+
+
+def as_flac(y: FloatArray, *, sample_rate: int = 16_000, tags: Mapping[str, str] | None = None) -> bytes:
+    """A 16-bit FLAC of y, with `tags` such as `artist` and `title`. The same sound gives the same bytes."""
+    return _written(y, sample_rate, "flac", "flac", tags or {})
+
+
+def _written(y: FloatArray, sample_rate: int, container: str, codec: str, tags: Mapping[str, str]) -> bytes:
     out = io.BytesIO()
-    with av.open(out, "w", format="wav") as container:
-        stream = container.add_stream("pcm_s16le", rate=sample_rate, layout="mono")
+    with av.open(out, "w", format=container) as written:
+        written.metadata.update(tags)
+        stream = cast(AudioStream, written.add_stream(codec, rate=sample_rate, layout="mono"))
         samples = (np.clip(y, -1, 1) * 32767).astype(np.int16)
-        frame = AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
-        frame.sample_rate = sample_rate
-        for packet in [*stream.encode(frame), *stream.encode(None)]:
-            container.mux(packet)
+        block = stream.codec_context.frame_size or len(samples)  # some codecs take so many samples at a time
+        for first in range(0, len(samples), max(block, 1)):
+            frame = AudioFrame.from_ndarray(samples[None, first : first + block], format="s16", layout="mono")
+            frame.sample_rate, frame.pts = sample_rate, first
+            written.mux(stream.encode(frame))
+        written.mux(stream.encode(None))
     return out.getvalue()
 
 

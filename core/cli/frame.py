@@ -28,6 +28,7 @@ from core.settings import Settings
 
 ORDER = (
     "import",
+    "sample",
     "playlists",
     "tracks",
     "genre-votes",

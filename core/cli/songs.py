@@ -1,4 +1,4 @@
-"""Songs: `import` them, list them (`tracks`), ask for genres (`genre-votes`), make spectrograms (`preprocess`)."""
+"""Songs: `import` them, make some up (`sample`), list them (`tracks`), ask for genres (`genre-votes`), make spectrograms (`preprocess`)."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -42,6 +42,30 @@ def import_(
         told = "{imported} new, {already_known} known already, {duplicates} the same file again".format(**result)
         lines = [told, *(f"  probably the same recording: {a} and {b}" for a, b in result["probable_duplicates"])]
         answer(as_json, result, lines, result["failed"])
+
+
+@app.command()
+def sample(
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Remove it: songs, votes, spectrograms, files. Models that learned stay.")
+    ] = False,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Make a sample library of made-up songs, to try everything with; or remove it."""
+    with command(as_json, home) as settings:
+        if remove:
+            from core.jobs.worker import open_queue
+            from core.library import sample as samples
+
+            database = Database(settings.database)
+            removed = samples.remove(database, settings, open_queue(settings, database))
+            told = {"removed": removed.tracks, "genres": list(removed.genres)}
+            answer(as_json, told, [f"{removed.tracks} made-up songs removed, and {len(removed.genres)} genres"])
+            return
+        result = do_job(settings, kinds.submit_sample)
+        lines = ["{songs} made-up songs are there, {imported} of them new; they are synthetic".format(**result)]
+        answer(as_json, result, [*lines, "to remove them: sample --remove"], result["failed"])
 
 
 @app.command()

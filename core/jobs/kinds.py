@@ -51,6 +51,25 @@ def import_job(context: JobContext) -> dict[str, Any]:
     )
 
 
+def submit_sample(queue: Queue) -> Job:
+    """Ask for the sample library."""
+    return _submit(queue, "sample", {})
+
+
+def sample_job(context: JobContext) -> dict[str, Any]:
+    """Do what `submit_sample` asked for."""
+    from core.library import sample
+
+    return sample.make(
+        context.database,
+        context.settings,
+        SpectrogramRecipe(),
+        job_id=context.job.id,
+        check=context.check,
+        on_progress=context.report,
+    )
+
+
 def submit_preprocess(queue: Queue, *, track_ids: Sequence[int] | None = None, retry_failed: bool = True) -> Job:
     """Ask for spectrograms of some tracks, or of all."""
     return _submit(
@@ -329,6 +348,7 @@ def embed_job(context: JobContext) -> dict[str, Any]:
 
 KINDS: dict[str, Kind] = {
     "import": import_job,
+    "sample": sample_job,
     "preprocess": preprocess_job,
     "train": train_job,
     "evaluate": evaluate_job,

@@ -125,10 +125,13 @@ def import_folder(
     genre_from: GenreFrom,
     csv_file: Path | None = None,
     copy: bool = False,
+    playlist: tuple[str, str, str] | None = None,
     job_id: int | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
     """Take in all songs below `directory`; `on_progress(files done, files)` may raise to stop between files.
+
+    They are listed in `playlist` (source, reference, title): the folder itself, if none is given.
 
     Returns `imported` (new tracks), `already_known`, `duplicates` (the same bytes again in this call),
     `probable_duplicates` (pairs of paths, imported but told), `failed` (path and reason). Doing it again changes
@@ -144,7 +147,7 @@ def import_folder(
     failed: list[dict[str, str]] = []
     counts = {"imported": 0, "already_known": 0, "duplicates": 0}
     batch: list[FoundFile] = []
-    playlist = ("folder", str(directory), directory.name)
+    playlist = playlist or ("folder", str(directory), directory.name)
 
     for number, path in enumerate(files):
         on_progress(number, len(files))
