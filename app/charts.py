@@ -419,6 +419,37 @@ def accuracy_curves(epochs: Sequence[Epoch], *, total_epochs: int) -> alt.LayerC
     return _curves(epochs, total_epochs, {"song_accuracy": "songs", "crop_accuracy": "crops"}, "accuracy", "%")
 
 
+RUN_FIGURES = {"validation_loss": ("validation loss", ".3f"), "song_accuracy": ("validation songs right", "%")}
+
+
+def run_curves(runs: Mapping[str, Sequence[Epoch]], figure: str) -> alt.Chart:
+    """One of `RUN_FIGURES` by epoch, a curve for each run."""
+    title, form = RUN_FIGURES[figure]
+    table = pd.DataFrame(
+        [
+            {"run": name, "epoch": epoch.epoch, "value": getattr(epoch, figure)}
+            for name, epochs in runs.items()
+            for epoch in epochs
+        ]
+    )
+    scale = alt.Scale(domain=[0, 1]) if form == "%" else alt.Scale(zero=False)
+    return (
+        alt.Chart(table)
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False)),
+            y=alt.Y("value:Q", title=title, scale=scale, axis=alt.Axis(format=form)),
+            color=alt.Color(
+                "run:N",
+                scale=alt.Scale(domain=list(runs), range=palette(list(runs), NO_COLOURS)),
+                legend=alt.Legend(title=None, orient="top", columns=2, labelLimit=160),
+            ),
+            tooltip=["run:N", "epoch:Q", alt.Tooltip("value:Q", title=title, format=form)],
+        )
+        .properties(height=240)
+    )
+
+
 def _curves(epochs: Sequence[Epoch], total_epochs: int, names: dict[str, str], title: str, form: str) -> alt.LayerChart:
     table = pd.DataFrame([vars(epoch) for epoch in epochs])
     long = table.rename(columns=names).melt("epoch", list(names.values()), "curve", "value")

@@ -1,7 +1,7 @@
 """How a network is to be trained: from a few plain questions to one recipe, and the rest for who wants it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -10,7 +10,9 @@ from pydantic import ValidationError
 
 from app import state, ui
 from core.errors import TrainingRefused
-from core.jobs import kinds
+from core.jobs import kinds, worker
+from core.jobs.queue import Job
+from core.learning import speed
 from core.learning.networks import NETWORKS
 from core.learning.plan import Request, make_plan
 from core.learning.splits import MIN_SONGS
@@ -20,6 +22,12 @@ from core.music import Song
 from core.recipes import DEFAULT_EPOCHS, OPTIMIZERS, RATES, SpectrogramRecipe, TrainingRecipe
 
 LIMITS = {"epochs": "a number of rounds (epochs)", "minutes": "about this many minutes"}
+PRESETS = {
+    "Quick look": ("To see whether it works at all: a few short rounds.", TrainingRecipe(epochs=6, crops_per_song=4)),
+    "Good": ("What we would choose.", TrainingRecipe()),
+    "Best": ("More than twice as many rounds: longer, sometimes better.", TrainingRecipe(epochs=40)),
+}
+"""How thorough, in words: what each is for, and the recipe that it begins from."""
 
 
 def ask(songs: list[Song]) -> None:
@@ -34,35 +42,118 @@ def ask(songs: list[Song]) -> None:
         help=f"Each needs at least {MIN_SONGS} songs, by three artists or more.",
     )
     in_balance(count, genres)
-    limit = st.radio("How long", list(LIMITS), format_func=LIMITS.__getitem__, horizontal=True)
-    if limit == "epochs":
-        length: dict[str, Any] = {"epochs": st.number_input("Rounds through all songs", 1, 1000, DEFAULT_EPOCHS)}
-    else:
-        st.caption("The speed of this machine is measured first; how much to do is then fixed.")
-        length = {"max_minutes": st.number_input("Minutes", 0.5, 10_000.0, 10.0)}
-    with st.expander("More choices"):
-        chosen = more_choices()
+    wanted = set(genres)
+    usable = state.kept(
+        lambda: [song for song in songs if wanted & {genre for genre, _ in song.label.weights}], "songs of", *genres
+    )
+    usual = preset(usable)
+    with st.expander("Fine print"):
+        length = how_long(usual)
+        chosen = more_choices(usual)
         artists = st.text_area(
             "Test artists, one a line (empty: chosen for you)", help="Exactly their songs are the test songs."
         )
-    if not st.button("Start training", type="primary", icon=":material/play_arrow:"):
+    with st.container(horizontal=True, vertical_alignment="center"):
+        begins = st.button("Start training", type="primary", icon=":material/play_arrow:")
+        with ui.told_errors():
+            how_many_minutes(length, chosen, usable)
+    if not begins:
         return
     held_out = tuple(line.strip() for line in artists.splitlines() if line.strip()) or None
     with ui.told_errors():
-        try:
-            recipe = TrainingRecipe(**length, **chosen)
-        except ValidationError as error:
-            raise TrainingRefused(error.errors()[0]["msg"]) from error
+        recipe = recipe_of(length, chosen)
         request = Request(tuple(sorted(genres, key=str.casefold)), held_out)
         check_name_free(state.runs(), state.settings(), name, recipe, request)
         make_plan(songs, recipe, request, state.RECIPE)
         start(name, recipe, request)
 
 
-def more_choices() -> dict[str, Any]:
-    """Settings of a recipe that most people leave as they are."""
-    usual = TrainingRecipe()
-    network = st.selectbox("Network", list(NETWORKS), help="What learns.")
+def preset(songs: Sequence[Song]) -> TrainingRecipe:
+    """How thorough: the recipe that the fine print begins with."""
+    now = speed_of(TrainingRecipe())
+    told = {
+        name: speed.about(speed.estimate_s(now, recipe, songs)) if now and songs else ""
+        for name, (_, recipe) in PRESETS.items()
+    }
+    chosen = st.radio(
+        "How thorough",
+        list(PRESETS),
+        index=1,
+        format_func=lambda name: f"**{name}**" + (f" · {told[name]}" if told[name] else ""),
+        captions=[explained for explained, _ in PRESETS.values()],
+        horizontal=True,
+    )
+    return PRESETS[chosen][1]
+
+
+def how_long(usual: TrainingRecipe) -> dict[str, Any]:
+    """What limits a training."""
+    limit = st.radio("How long", list(LIMITS), format_func=LIMITS.__getitem__, horizontal=True)
+    if limit == "epochs":
+        rounds = st.number_input("Rounds through all songs", 1, 1000, usual.epochs or DEFAULT_EPOCHS)
+        return {"epochs": int(rounds)}
+    st.caption("The speed of this machine is measured first; how much to do is then fixed.")
+    return {"max_minutes": st.number_input("Minutes", 0.5, 10_000.0, 10.0)}
+
+
+def speed_of(recipe: TrainingRecipe) -> speed.Speed | None:
+    """How fast trainings like this one are on this machine: by earlier ones, else by a short measurement."""
+    measured = [job.result for job in state.queue().history("speed") if job.state == "done"]
+    return speed.remembered(state.run_results(), recipe) or speed.remembered(measured, recipe)
+
+
+def how_many_minutes(length: Mapping[str, Any], chosen: Mapping[str, Any], songs: Sequence[Song]) -> None:
+    """How long it will take, before it is begun; where that is not known yet, it is measured."""
+    recipe = recipe_of(length, chosen)
+    if not songs:
+        return
+    if now := speed_of(recipe):
+        st.markdown(f"Takes **{speed.about(speed.estimate_s(now, recipe, songs))}** (measured on this machine).")
+        return
+    asked = next((job for job in state.queue().history("speed") if _is_for(job, recipe)), None)
+    if asked is None:
+        asked = kinds.submit_speed(state.queue(), recipe)
+        state.begin(asked)
+    if asked.unfinished:
+        _measuring(asked.id)
+    else:
+        st.caption(f"How long it takes could not be measured. {ui.plain(asked.message)}")
+        if st.button("Measure again", type="tertiary", icon=":material/speed:"):
+            state.begin(kinds.submit_speed(state.queue(), recipe))
+            st.rerun()
+
+
+@st.fragment(run_every=1.0)
+def _measuring(job_id: int) -> None:
+    """A measurement at work; the page runs anew at its end."""
+    job = state.queue().get(job_id)
+    if not job.unfinished:
+        st.rerun()
+    worker.ensure_worker(state.settings(), state.queue())
+    share = job.done / job.total if job.total else 0.0
+    st.progress(share, "Measuring how long it would take on this machine …")
+
+
+def _is_for(job: Job, recipe: TrainingRecipe) -> bool:
+    """Whether a measurement tells of trainings like this one, on this machine."""
+    asked = job.parameters
+    return asked["machine"] == speed.machine() and speed.likeness(TrainingRecipe(**asked["recipe"])) == speed.likeness(
+        recipe
+    )
+
+
+def recipe_of(length: Mapping[str, Any], chosen: Mapping[str, Any]) -> TrainingRecipe:
+    """The recipe of what was chosen. `TrainingRefused` if it cannot be."""
+    try:
+        return TrainingRecipe(**length, **chosen)
+    except ValidationError as error:
+        raise TrainingRefused(error.errors()[0]["msg"]) from error
+
+
+def more_choices(usual: TrainingRecipe | None = None) -> dict[str, Any]:
+    """Settings of a recipe that most people leave as they are, which is as in `usual`."""
+    usual = usual or TrainingRecipe()
+    network = st.selectbox("Network", list(NETWORKS), list(NETWORKS).index(usual.network), help="What learns.")
     st.caption(NETWORKS[network].explained)
     optimizer = st.selectbox("Optimiser", list(OPTIMIZERS), help="How weights are changed after each batch of crops.")
     st.caption(OPTIMIZERS[optimizer])

@@ -4,7 +4,7 @@ Beside `session` and `answers`, which know no library, nowhere else is either to
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -185,7 +185,7 @@ def runs() -> Runs:
     return Runs(database())
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
+@st.cache_resource(show_spinner=False, max_entries=8)
 def _run(version: int, name: str) -> Run:
     return runs().get(name)
 
@@ -221,6 +221,11 @@ def _states(version: int) -> Mapping[str, str]:
 def run_states() -> Mapping[str, str]:
     """Every training and how it stands, the newest first; cached as `tracks`."""
     return _states(database().version())
+
+
+def run_results() -> Sequence[Mapping[str, Any]]:
+    """What every finished training came to, the newest first; cached as `tracks`."""
+    return kept(lambda: runs().results(), "run results")
 
 
 def evaluation_room() -> Evaluations:

@@ -29,6 +29,7 @@ NAMES = {
     "import": "Import", "preprocess": "Spectrograms", "train": "Training", "evaluate": "Evaluation", "crossvalidate": "Cross-validation",
     "collect": "Collecting", "read": "Reading playlists", "search": "Search", "musicbrainz": "Genres from MusicBrainz",
     "fetch_model": "Fetching a model", "embed": "Listening to the library",
+    "speed": "Measuring this machine", "backup": "Backup",
 }  # fmt: skip
 
 

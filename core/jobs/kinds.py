@@ -139,6 +139,26 @@ def train_job(context: JobContext) -> dict[str, Any]:
         raise
 
 
+def submit_speed(queue: Queue, recipe: TrainingRecipe) -> Job:
+    """Ask how fast trainings by `recipe` are on this machine."""
+    from core.learning.speed import likeness, machine
+
+    asked = {"recipe": recipe.model_dump(mode="json"), "machine": machine()}
+    return queue.submit("speed", asked, key=f"speed:{likeness(recipe)}")
+
+
+def speed_job(context: JobContext) -> dict[str, Any]:
+    """Do what `submit_speed` asked for: the result is as that of a training, of which it tells the `speed` alone."""
+    context.check()
+    from core.learning.speed_probe import measure  # torch: only where it is needed
+
+    made = measure(
+        TrainingRecipe(**context.job.parameters["recipe"]),
+        on_progress=lambda done, total: context.report(done, total, "Trying out a training on made-up sound"),
+    )
+    return {"speed": made.as_json()}
+
+
 def submit_evaluate(queue: Queue, model: str, folder: Path | None = None) -> Job:
     """Ask for the figures of a model on its own test songs, or on a labelled folder."""
     return _submit(queue, "evaluate", {"model": model, "folder": str(folder) if folder else None})
@@ -351,6 +371,7 @@ KINDS: dict[str, Kind] = {
     "sample": sample_job,
     "preprocess": preprocess_job,
     "train": train_job,
+    "speed": speed_job,
     "evaluate": evaluate_job,
     "crossvalidate": crossvalidate_job,
     "read": read_job,

@@ -120,9 +120,14 @@ def _training_crops(
 @lru_cache(maxsize=2)
 def _foreign_crops(recipe: SpectrogramRecipe, crop_frames: int) -> CodeArray:
     """One crop of each made-up sound, (N_SOUNDS, crop_frames, n_mels). Kept: the same for every training."""
+    return foreign_crops(recipe, crop_frames, N_SOUNDS)
+
+
+def foreign_crops(recipe: SpectrogramRecipe, crop_frames: int, n: int) -> CodeArray:
+    """One crop of each of `n` made-up sounds that are no music, (n, crop_frames, n_mels)."""
     seconds, filters = crop_frames * recipe.frame_s, mel_filters(recipe)
     made = [
         quantise(log_mel(y, recipe, filters=filters))
-        for y in sounds(N_SOUNDS, seconds, sample_rate=recipe.sample_rate, seed=0)
+        for y in sounds(n, seconds, sample_rate=recipe.sample_rate, seed=0)
     ]
     return np.stack([padded(codes, crop_frames)[:crop_frames] for codes in made])

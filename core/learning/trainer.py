@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from core.audio.crops import BATCH, crop_starts, cut, padded
+from core.audio.crops import BATCH, crop_starts, cut, padded, softmax
 from core.audio.spectrogram import mel_frequencies
 from core.audio.store import SpectrogramStore
 from core.errors import ModelError, TrainingRefused
@@ -73,6 +73,8 @@ class Trainer:
     progress: Progress = field(default_factory=Progress)
     lowest: FloatArray | None = None
     """Losses of the validation songs, (n_songs,), in the epoch where their mean was lowest."""
+    spectra: FloatArray | None = None
+    """What was last said of the validation songs, (n_songs, n_genres): after an epoch, or by the finished network."""
 
     def __post_init__(self) -> None:
         """Make network, optimiser and sampler as the seed says."""
@@ -117,9 +119,11 @@ class Trainer:
         self.plan = Plan(**{**vars(self.plan), "steps": steps})
         return self.plan
 
-    def measure(self, check: Callable[[], None]) -> tuple[float, float]:
+    def measure(
+        self, check: Callable[[], None], *, warmup: int = WARMUP_STEPS, steps: int = MEASURED_STEPS
+    ) -> tuple[float, float]:
         """(seconds a training step, seconds a song of validation); uses this trainer up."""
-        self.plan = Plan(**{**vars(self.plan), "steps": WARMUP_STEPS + MEASURED_STEPS})
+        self.plan = Plan(**{**vars(self.plan), "steps": warmup + steps})
         durations: list[float] = []
         epoch = 0
         while len(durations) < self.plan.steps:
@@ -134,7 +138,7 @@ class Trainer:
         begun = time.perf_counter()
         songs = self.plan.split.validation[:8]
         self._validate(songs, check)
-        return float(np.mean(durations[WARMUP_STEPS:])), (time.perf_counter() - begun) / len(songs)
+        return float(np.mean(durations[warmup:])), (time.perf_counter() - begun) / len(songs)
 
     def run_epoch(self, check: Callable[[], None], on_progress: Callable[[int, int, str, float | None], None]) -> Epoch:
         """Train one epoch (the last may be a part of one), validate, and keep the weights if they are the best."""
@@ -155,6 +159,7 @@ class Trainer:
         training_s = time.perf_counter() - begun
         songs = self.plan.split.validation
         truth, spectra, crop_accuracy = self._validate(songs, check)
+        self.spectra = spectra
         losses_now = metrics.cross_entropy(truth, spectra)
         # Validation songs are few, so the lowest loss is often luck, early on: of the epochs that cannot be told from
         # it, the latest is kept, which has seen most and had its learning rate lowered furthest.
@@ -173,8 +178,7 @@ class Trainer:
             epochs_without_gain=0 if best else now.epochs_without_gain + 1,
         )
         if best:
-            with whole(self.folder / "best.safetensors") as partial:
-                save_file(_contiguous(self.average.state_dict()), partial)
+            self.keep_best()
         return Epoch(
             epoch=epoch,
             step=self.progress.step,
@@ -189,6 +193,11 @@ class Trainer:
             seconds_left=self.progress.seconds / self.progress.step * (self.plan.steps - self.progress.step),
             best=best,
         )
+
+    def keep_best(self) -> None:
+        """The weights now are the best so far: what `finished_network` is made of."""
+        with whole(self.folder / "best.safetensors") as partial:
+            save_file(_contiguous(self.average.state_dict()), partial)
 
     def save(self) -> None:
         """Write the checkpoint, whole or not at all."""
@@ -264,13 +273,16 @@ class Trainer:
         fitted = [fit_temperature(answers, np.stack(truth)) for answers in told]
         if len(voices) == 1:
             network.temperature.fill_(fitted[0])
+            self.spectra = _mean_shares(told[0], fitted[0])
             return
         network.own_temperature.fill_(fitted[0])
         network.texture_temperature.fill_(fitted[1])
         together = [
             network.together(torch.from_numpy(a), torch.from_numpy(b)).numpy() for a, b in zip(*told, strict=True)
         ]
-        network.temperature.fill_(fit_temperature(together, np.stack(truth)))
+        temperature = fit_temperature(together, np.stack(truth))
+        network.temperature.fill_(temperature)
+        self.spectra = _mean_shares(together, temperature)
 
     def _whole_crops(self, at_most: int, check: Callable[[], None]) -> tuple[CodeArray, FloatArray]:
         """(crops (n, crop_frames, n_mels), their songs' labels (n, n_genres)) of training songs, as many of every song.
@@ -382,6 +394,11 @@ def _by_batch(function: Callable[[Tensor], Tensor], crops: CodeArray) -> FloatAr
         rows = [function(torch.from_numpy(crops[i : i + BATCH])) for i in range(0, len(crops), BATCH)]
         made = torch.cat(rows).numpy()
     return np.asarray(made, np.float32)
+
+
+def _mean_shares(logits: Sequence[FloatArray], temperature: float) -> FloatArray:
+    """Spectra (n_songs, n_genres) of songs, from the logits (n_crops, n_genres) of their crops."""
+    return np.stack([softmax(told / np.float32(temperature)).mean(axis=0) for told in logits]).astype(np.float32)
 
 
 def learning_rate(step: int, steps: int, recipe: TrainingRecipe) -> float:

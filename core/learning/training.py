@@ -1,6 +1,7 @@
 """Training: one run from its plan to its published model, the same numbers however often it is killed."""
 
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 from core.audio.spectrogram import mel_filters
 from core.audio.store import SpectrogramStore
 from core.errors import LibraryError, ModelError
-from core.learning import export, leaks, model
+from core.learning import export, leaks, model, speed
 from core.learning.evaluation import evaluate_songs
 from core.learning.graph import open_graph
 from core.learning.networks import GenreNetwork
@@ -63,6 +64,8 @@ def train(
     check_name_free(runs, settings, name, recipe, request)
     spectrogram = spectrogram or SpectrogramRecipe()
     run = runs.begin(name, recipe, request.as_json())
+    begun = time.monotonic()
+    in_one_go = run.plan is None
     torch.use_deterministic_algorithms(True)
     pairs: list[tuple[str, str]] = []
     if run.plan:
@@ -79,9 +82,20 @@ def train(
     if not run.plan:
         plan = trainer.limit(check)
         runs.plan(run, plan.as_json())
-    network = fit(trainer, check=check, on_progress=on_progress, on_epoch=lambda epoch: runs.add_epoch(run, epoch))
+    before_s = time.monotonic() - begun
+    network = fit(
+        trainer,
+        check=check,
+        on_progress=on_progress,
+        on_epoch=lambda epoch: runs.add_epoch(run, epoch, trainer.spectra),
+    )
+    fitted_s = time.monotonic() - begun - before_s - trainer.progress.seconds
+    if trainer.spectra is not None:
+        runs.keep_answers(run, trainer.spectra)
     on_progress(plan.steps, plan.steps, "Testing on songs by other artists, and learning what it does not know.", None)
-    result = _publish(trainer, network, run, settings, check)
+    result, once_s = _publish(trainer, network, run, settings, check)
+    if in_one_go:
+        result["speed"] = _speed(trainer, before_s, time.monotonic() - begun, once_s + fitted_s).as_json()
     runs.end(run, "finished", result=result)
     shutil.rmtree(trainer.folder, ignore_errors=True)
     return result
@@ -124,10 +138,12 @@ def fit(
 
 def _publish(
     trainer: Trainer, network: GenreNetwork, run: Run, settings: Settings, check: Callable[[], None]
-) -> dict[str, Any]:
-    """Test the network, publish the model, and say what the run came to."""
+) -> tuple[dict[str, Any], float]:
+    """Test the network, publish the model, and say what the run came to; and the seconds that do not grow with the songs."""
     plan, recipe = trainer.plan, trainer.recipe
+    begun = time.monotonic()
     graph = export.as_onnx(network, crop_frames=recipe.crop_frames)
+    once_s = time.monotonic() - begun
     answer = open_graph(
         graph, crop_frames=recipe.crop_frames, n_mels=plan.spectrogram.n_mels, n_genres=len(plan.genres)
     )
@@ -141,6 +157,7 @@ def _publish(
     )
     folder = settings.models / run.name
     ours = f"{run.id} {run.created_at}"
+    begun = time.monotonic()
     if not (folder.exists() and model.read_card(folder).run == ours):  # published just before a crash
         export.publish(
             folder,
@@ -165,8 +182,9 @@ def _publish(
                 check=check,
             ),
         )
+    once_s += time.monotonic() - begun
     progress = trainer.progress
-    return {
+    result = {
         "name": run.name,
         "epochs": progress.epoch,
         "steps": progress.step,
@@ -176,6 +194,24 @@ def _publish(
         "best_epoch": progress.best_epoch,
         "test": test,
     }
+    return result, once_s
+
+
+def _speed(trainer: Trainer, before_s: float, whole_s: float, once_s: float) -> speed.Speed:
+    """How fast a training was that was done in one go, of seconds: before its first step, in all, and once at its end."""
+    plan, progress, frames = trainer.plan, trainer.progress, trainer.recipe.crop_frames
+    songs = plan.split.train + plan.split.validation + plan.split.test
+    watched = speed.crops_in(plan.split.validation, frames) * progress.epoch
+    ended_s = max(0.0, whole_s - before_s - progress.seconds - once_s)
+    return speed.Speed(
+        machine=speed.machine(),
+        like=speed.likeness(trainer.recipe),
+        learned_crop_s=progress.training_s / max(progress.crops, 1),
+        watched_crop_s=(progress.seconds - progress.training_s) / max(watched, 1),
+        begun_song_s=before_s / len(songs),
+        ended_crop_s=ended_s / speed.crops_in(songs, frames),
+        ended_s=once_s,
+    )
 
 
 def _song_on_card(song: Song) -> dict[str, Any]:

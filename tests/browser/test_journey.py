@@ -53,10 +53,11 @@ def begin_training(page: Page, server: Server, name: str, *, epochs: int | None,
     if page.get_by_label("Run", exact=True).count():  # the form is open only while there is no run
         form.click()
     field.fill(name)
+    if epochs is not None or test_artists:
+        page.get_by_text("Fine print").click()
     if epochs is not None:
         page.get_by_label("Rounds through all songs", exact=True).fill(str(epochs))
     if test_artists:
-        page.get_by_text("More choices").click()
         page.get_by_label("Test artists, one a line (empty: chosen for you)", exact=True).fill(test_artists)
     page.get_by_role("button", name="Start training").click()
     expect(page.get_by_text(re.compile("Learning from"))).to_be_visible(timeout=PATIENCE_MS)

@@ -19,7 +19,7 @@ from core.database import Database
 from core.errors import JobStopped, LibraryError, ModelError, TrainingRefused
 from core.jobs import kinds
 from core.jobs.worker import open_queue, run_here
-from core.learning import evaluation, metrics, model, trainer
+from core.learning import evaluation, metrics, model, speed, trainer
 from core.learning.plan import Plan, Request, make_plan
 from core.learning.trainer import Trainer, learning_rate, standardisation
 from core.learning.training import train
@@ -132,6 +132,43 @@ def stop_at(number: int) -> Callable[[], None]:
 
 
 # -- what comes of it --------------------------------------------------------------------------------------------------
+
+
+def test_what_the_finished_model_says_of_the_songs_it_was_watched_on_is_kept(undisturbed: Undisturbed) -> None:
+    workspace = undisturbed.workspace
+    run = workspace.runs.get("a")
+    kept, plan = workspace.runs.answers(run), Plan.from_json(run.plan or {})
+    assert kept and kept.epoch == 0
+    loaded = model.load(workspace.settings.models / "a")
+    store = SpectrogramStore(workspace.settings.spectrograms, SPECTROGRAM.fingerprint)
+    said, _ = evaluation.song_spectra(plan.split.validation, store, loaded.logits, crop_frames=32, stride=16)
+    np.testing.assert_allclose(kept.spectra, said, atol=1e-3)
+
+
+def test_while_it_learns_its_latest_answers_are_kept(workspace: Workspace) -> None:
+    told: list[int] = []
+
+    def look(done: int, total: int, message: str, left: float | None) -> None:
+        if message.endswith("done."):
+            run = workspace.runs.get("a")
+            answers, epochs = workspace.runs.answers(run), workspace.runs.epochs(run)
+            assert answers and answers.epoch == epochs[-1].epoch
+            plan = Plan.from_json(run.plan or {})
+            truth = np.stack([song.label.vector(plan.genres) for song in plan.split.validation])
+            right = float((answers.spectra.argmax(axis=1) == truth.argmax(axis=1)).mean())
+            assert right == pytest.approx(epochs[-1].song_accuracy)
+            told.append(answers.epoch)
+
+    result = workspace.train(on_progress=look)
+    assert told == list(range(1, result["epochs"] + 1))
+
+
+def test_a_training_in_one_go_tells_how_fast_it_was(undisturbed: Undisturbed, workspace: Workspace) -> None:
+    told = speed.remembered([undisturbed.result], RECIPE)
+    assert told and min(told.learned_crop_s, told.watched_crop_s, told.ended_s) > 0
+    with pytest.raises(JobStopped):
+        workspace.train(check=stop_at(undisturbed.checks // 2))
+    assert "speed" not in workspace.train()  # of two pieces: what lay between is no speed
 
 
 def test_it_learns_two_made_up_genres(workspace: Workspace) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from core.database import Database
@@ -102,3 +103,42 @@ def test_runs_are_listed_newest_first(runs: Runs) -> None:
         runs.begin(name, TrainingRecipe(), REQUEST)
     assert [run.name for run in runs.list()] == ["b", "c", "a"]
     assert list(runs.states().items()) == [(run.name, run.state) for run in runs.list()]
+
+
+def test_only_the_latest_answers_are_kept(runs: Runs) -> None:
+    run = runs.begin("first", TrainingRecipe(), REQUEST)
+    runs.plan(run, {"genres": ["a", "b"]})
+    run = runs.get("first")
+    assert runs.answers(run) is None
+    for number in (1, 2):
+        runs.add_epoch(run, epoch(number), np.array([[0.25, 0.75], [number / 4, 1 - number / 4]], np.float32))
+    told = runs.answers(run)
+    assert told and told.epoch == 2 and told.spectra.tolist() == [[0.25, 0.75], [0.5, 0.5]]
+    runs.keep_answers(run, np.array([[1, 0], [0, 1]], np.float32))
+    told = runs.answers(run)
+    assert told and told.epoch == 0 and told.spectra.tolist() == [[1, 0], [0, 1]]
+
+
+def test_a_run_gets_a_note_and_another_name(runs: Runs) -> None:
+    run = runs.begin("first", TrainingRecipe(), REQUEST)
+    runs.begin("other", TrainingRecipe(), REQUEST)
+    runs.note("first", " with *longer* crops\n")
+    assert (runs.get("first").note, runs.get("other").note) == ("with *longer* crops", "")
+    runs.rename("first", "second")
+    assert (runs.get("second").id, runs.find("first")) == (run.id, None)
+    with pytest.raises(LibraryError, match="already"):
+        runs.rename("second", "other")
+    for act in (lambda: runs.rename("gone", "x"), lambda: runs.note("gone", "x")):
+        with pytest.raises(LibraryError, match="no run named 'gone'"):
+            act()
+    assert set(runs.states()) == {"second", "other"}
+
+
+def test_what_runs_of_another_machine_were_doing_has_stopped(runs: Runs) -> None:
+    for name, state in (("a", None), ("b", "finished"), ("c", "failed")):
+        run = runs.begin(name, TrainingRecipe(), REQUEST)
+        if state:
+            runs.end(run, state)
+    runs.stop_all("why")
+    assert runs.states() == {"a": "stopped", "b": "finished", "c": "failed"}
+    assert runs.get("a").message == "why"
