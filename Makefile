@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: help install app test lint bench
+.PHONY: help install app test lint bench screenshots
 .DEFAULT_GOAL := help
 
 help:           ## this list
@@ -26,6 +26,9 @@ lint: install   ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+screenshots: install  ## pictures of the app for the README, taken anew
+	$(BIN)/python -m tests.browser.screenshots
 
 bench: install  ## measure the claims on speed, memory and disk, beside references; writes benchmarks/results.md
 	$(BIN)/python -m benchmarks
