@@ -2,8 +2,11 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.installed
+DEMO_STAMP := .venv-demo/.installed
+HOST ?= 127.0.0.1
+PORT ?= 8501
 
-.PHONY: help install app test lint bench screenshots
+.PHONY: help install app demo demo-install test lint bench screenshots
 .DEFAULT_GOAL := help
 
 help:           ## this list
@@ -18,6 +21,16 @@ $(STAMP): requirements.txt requirements-dev.txt pyproject.toml
 
 app: install    ## open the app in the browser
 	$(BIN)/streamlit run app/main.py
+
+demo-install: $(DEMO_STAMP)
+$(DEMO_STAMP): requirements-demo.txt pyproject.toml
+	$(PYTHON) -m venv .venv-demo
+	.venv-demo/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-demo.txt
+	@touch $@
+
+demo: demo-install  ## Predict alone, for guests, from a small .venv-demo (docs/demo.md); HOST=0.0.0.0 listens outside
+	GENRESCOPE_MODE=demo .venv-demo/bin/streamlit run app/main.py --server.headless=true --server.address=$(HOST) \
+		--server.port=$(PORT) --server.maxUploadSize=30 --server.fileWatcherType=none
 
 test: install   ## all tests, in parallel
 	$(BIN)/python -m pytest

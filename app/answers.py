@@ -1,26 +1,42 @@
 """Models, uploads and what was answered about them: every cache and session key of that. Knows no library."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from app.session import get, put, settings
+from app.session import get, is_guest, put, settings
 from core.audio import waveform
-from core.errors import GenrescopeError
+from core.audio.codes import codes_of
+from core.audio.waveform import TooLongError
+from core.errors import AudioError, GenrescopeError
+from core.files import duration_in_words, size_in_words
 from core.inference.prediction import Prediction, predict_each
+from core.inference.turns import BusyError, Turns
 from core.inference.why import Reasons, heard_alone
 from core.inference.why import why as why_of
 from core.learning import model as models
-from core.library.preprocessing import codes_of
 from core.music import CodeArray
 
 UPLOADER = "uploader"
-"""The box for uploads; Streamlit empties it when another page is looked at."""
+"""Boxes that songs are given in: their keys begin so."""
+MICROPHONE, DROPPED = "microphone", "dropped"
+"""Kinds of boxes."""
+GIVEN = "given"
+"""How often songs were given: counted up to empty the boxes."""
+COUNTED = "counted"
+"""How many songs were given in this session."""
+REFUSED = "refused"
+"""Why songs just given were not taken."""
 UPLOADS = "uploads"
-"""Files dropped on the predict page; an own copy, so that they are still there after a look at another page."""
+"""The songs that were given, as `Upload`s: an own copy, so that they are still there after a look at another page."""
 PREDICTIONS = "predictions"
 """Answers given in this session, by upload and model."""
 REMEMBERED = 50
@@ -53,9 +69,87 @@ def model(entry: models.Entry) -> models.Model:
     return _model(str(entry.folder), entry.card.created_at if entry.card else "")
 
 
-def keep_uploads() -> None:
-    """Take over what lies in the box for uploads now."""
-    put(UPLOADS, [(file.name, file.getvalue()) for file in get(UPLOADER) or []])
+@dataclass(frozen=True)
+class Upload:
+    """A song that was given: its name, the SHA-256 of its file, and the file itself, unless it was let go since."""
+
+    name: str
+    key: str
+    data: bytes | None
+
+    @classmethod
+    def of(cls, name: str, data: bytes) -> "Upload":
+        """A song just given."""
+        return cls(name, upload_key(data), data)
+
+
+def uploads() -> list[Upload]:
+    """The songs given in this session, in their order."""
+    return list(get(UPLOADS) or [])
+
+
+def box(kind: str) -> str:
+    """The key of a box that songs are given in: another after each time, so that the box is empty again."""
+    return f"{UPLOADER}-{kind}-{get(GIVEN, 0)}"
+
+
+def keep_uploads(kind: str) -> None:
+    """Take over what lies in a box now. The box is emptied, and its files are let go."""
+    files = get(box(kind)) or []
+    files = files if isinstance(files, list) else [files]
+    names = [f"Recording {get(GIVEN, 0) + 1}.wav" if kind == MICROPHONE else file.name for file in files]
+    give([(name, file.getvalue()) for name, file in zip(names, files, strict=True)])
+    if (context := get_script_run_ctx()) and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+        for file in files:
+            context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+
+
+def give(files: Sequence[tuple[str, bytes]]) -> None:
+    """Songs to be answered, (name, file) each, beside those that are there; which were refused is told."""
+    limits, there = settings(), uploads()
+    known = {(one.name, one.key) for one in there}
+    refused = []
+    for name, data in files:
+        one = Upload.of(name, data)
+        if (one.name, one.key) in known:
+            continue
+        if is_guest() and len(data) > limits.guest_upload_bytes:
+            refused.append(
+                f"{name} is larger than {size_in_words(limits.guest_upload_bytes)}, the most that is taken here."
+            )
+        elif is_guest() and get(COUNTED, 0) >= limits.guest_uploads:
+            refused.append(f"{name} was not taken: {limits.guest_uploads} songs a visit are enough here.")
+        else:
+            there.append(one)
+            put(COUNTED, get(COUNTED, 0) + 1)
+    put(UPLOADS, there)
+    put(GIVEN, get(GIVEN, 0) + 1)
+    put(REFUSED, [*(get(REFUSED) or []), *refused])
+
+
+def remove(key: str | None = None) -> None:
+    """Let a song go, with what was answered about it; all of them without a `key`."""
+    kept = [one for one in uploads() if key is not None and one.key != key]
+    keys = {one.key for one in kept}
+    put(UPLOADS, kept)
+    for memory in (PREDICTIONS, REASONS):
+        put(memory, {asked: told for asked, told in (get(memory) or {}).items() if asked[0] in keys})
+
+
+def let_go() -> None:
+    """Of a guest, keep no more sound than the player of the latest songs needs."""
+    left, kept = settings().guest_keep_bytes, list[Upload]()
+    for one in reversed(uploads()):
+        left -= len(one.data or b"")
+        kept.append(one if left >= 0 else replace(one, data=None))
+    put(UPLOADS, kept[::-1])
+
+
+@st.cache_resource
+def turns() -> Turns:
+    """The turns of all guests together."""
+    limits = settings()
+    return Turns(limits.guest_at_once, waiting=limits.guest_waiting)
 
 
 def upload_key(data: bytes) -> str:
@@ -63,42 +157,85 @@ def upload_key(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def predictions(entry: models.Entry, uploads: Sequence[bytes]) -> Iterator[Prediction | GenrescopeError]:
-    """What a model says of each upload, or why it cannot; shows progress, and answers twice at once."""
-    memory: dict[tuple[str, str], Prediction | GenrescopeError] = get(PREDICTIONS) or {}
+def predictions(entry: models.Entry, uploads: Sequence[Upload]) -> list[Prediction | GenrescopeError]:
+    """What a model says of each upload, or why it cannot; shows progress, and answers twice at once.
+
+    A guest who got no turn is told so, and can ask again.
+    """
     weights = entry.card.weights_sha256 if entry.card else ""
-    keys = [(upload_key(data), weights) for data in uploads]
-    new = {key: data for key, data in zip(keys, uploads, strict=True) if key not in memory}
-    bar, limits = st.empty(), settings()
+    keys = [(one.key, weights) for one in uploads]
+    answered: dict[tuple[str, str], Prediction | GenrescopeError] = dict(get(PREDICTIONS) or {})
+    new = {key: one.data for key, one in zip(keys, uploads, strict=True) if key not in answered}
+    if new:
+        bar = st.empty()
+        try:
+            for key, answer in zip(new, _listened(entry, list(new.values()), bar), strict=True):
+                answered[key] = answer
+                told = {key: answer for key, answer in answered.items() if not isinstance(answer, BusyError)}
+                put(PREDICTIONS, dict(list(told.items())[-max(REMEMBERED, len(uploads)) :]))
+        finally:
+            bar.empty()
+    return [answered[key] for key in keys]
+
+
+def _listened(
+    entry: models.Entry, sounds: Sequence[bytes | None], bar: DeltaGenerator
+) -> Iterator[Prediction | GenrescopeError]:
+    """The answers to `sounds`, in their order, while `bar` shows how far they are."""
+    limits, asked = settings(), model(entry)
 
     def tell(done: float) -> None:
-        song = f"song {int(done) + 1} of {len(new)}" if len(new) > 1 else "it"
-        bar.progress(done / len(new), f"Listening to {song} …")
+        song = f"song {int(done) + 1} of {len(sounds)}" if len(sounds) > 1 else "it"
+        bar.progress(min(done / len(sounds), 1.0), f"Listening to {song} …")
 
-    answers = zip(
-        new,
-        predict_each(
-            map(BytesIO, new.values()),
-            model(entry),
-            max_s=limits.max_audio_s,
-            max_bytes=limits.max_audio_bytes,
-            on_progress=tell,
-        ),
-        strict=True,
-    )
+    tell(0.0)
+    if not is_guest():
+        max_s, max_bytes = limits.max_audio_s, limits.max_audio_bytes
+        given = (BytesIO(data or b"") for data in sounds)
+        yield from predict_each(given, asked, max_s=max_s, max_bytes=max_bytes, on_progress=tell)
+        return
+    for number, data in enumerate(sounds):
+        yield _in_turn(data, asked, bar, partial(_plus, number, tell))
+
+
+def _plus(number: int, tell: Callable[[float], object], share: float) -> None:
+    tell(number + share)
+
+
+def _in_turn(
+    data: bytes | None, asked: models.Model, bar: DeltaGenerator, tell: Callable[[float], object]
+) -> Prediction | GenrescopeError:
+    """The answer to one song of a guest, when it is its turn."""
+
+    def wait(before: int) -> None:
+        others = f"{before} other{'s' * (before > 1)} before you" if before else "you are next"
+        bar.progress(0.0, f"Many are asking just now: {others} …")
+
+    if data is None:
+        return AudioError("Its sound was let go after it was answered. Drop it again.")
+    limits = settings()
+    max_s, max_bytes = limits.guest_sound_s, limits.guest_upload_bytes
     try:
-        for key in keys:
-            while key not in memory:
-                now, memory[now] = next(answers)
-                put(PREDICTIONS, dict(list(memory.items())[-max(REMEMBERED, len(uploads)) :]))
-            yield memory[key]
-    finally:
-        bar.empty()
+        with turns().turn(patience_s=limits.guest_patience_s, on_wait=wait):
+            (answer,) = predict_each([BytesIO(data)], asked, max_s=max_s, max_bytes=max_bytes, on_progress=tell)
+    except BusyError as error:
+        return error
+    if isinstance(answer, TooLongError):
+        return AudioError(f"It is longer than {duration_in_words(max_s)}, the most that is listened to here.")
+    return answer
 
 
 @st.cache_data(show_spinner="Preparing the sound …", max_entries=8)
+def _upload_wav(data: bytes) -> bytes:
+    return _as_wav(data)
+
+
 def upload_wav(data: bytes) -> bytes:
-    """An upload as WAV, for files that browsers cannot play."""
+    """An upload as WAV, for files that browsers cannot play. What a guest gave is not kept."""
+    return _as_wav(data) if is_guest() else _upload_wav(data)
+
+
+def _as_wav(data: bytes) -> bytes:
     return waveform.as_wav(waveform.load(BytesIO(data), max_s=settings().max_audio_s))
 
 
@@ -164,5 +301,5 @@ def answered_uploads(entry: models.Entry) -> list[tuple[str, Prediction]]:
     """(name, answer) of the uploads of this session that a model was asked about."""
     memory: Mapping[tuple[str, str], Prediction | GenrescopeError] = get(PREDICTIONS) or {}
     weights = entry.card.weights_sha256 if entry.card else ""
-    answers = [(name, memory.get((upload_key(data), weights))) for name, data in get(UPLOADS) or []]
+    answers = [(one.name, memory.get((one.key, weights))) for one in uploads()]
     return [(name, answer) for name, answer in answers if isinstance(answer, Prediction)]

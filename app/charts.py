@@ -14,13 +14,14 @@ import pandas as pd
 
 from core.audio.spectrogram import mel_frequencies
 from core.inference.why import Reasons
-from core.library.runs import Epoch
-from core.library.summary import GenreCounts
 from core.music import CodeArray, FloatArray
 from core.recipes import DB_FLOOR, DB_STEP, SpectrogramRecipe
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
+
+    from core.library.runs import Epoch
+    from core.library.summary import GenreCounts
 
 COLOURS = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C7B00", "#7F7F7F",
@@ -94,6 +95,41 @@ def comparison(
             tooltip=["song:N", "genre:N", alt.Tooltip("share:Q", format=".0%")],
         )
         .properties(height=alt.Step(22))
+    )
+
+
+COURSE_COLUMNS = 120
+"""Points of a course that is drawn small."""
+
+
+def course(
+    times: npt.NDArray[np.float64],
+    shares: FloatArray,
+    genres: Sequence[str],
+    colours: Mapping[str, str] = NO_COLOURS,
+    *,
+    muted: bool = False,
+) -> alt.Chart:
+    """The genres of a song over its time, stacked to 1, small: `times` (n,) s in rising order, `shares` (n, n_genres)."""
+    at = np.linspace(times[0], times[-1], min(COURSE_COLUMNS, len(times)))
+    thinned = np.stack([np.interp(at, times, column) for column in shares.T], axis=1)
+    table = pd.DataFrame(
+        {
+            "seconds": np.repeat(at.round(1), len(genres)),
+            "genre": np.tile(genres, len(at)),
+            "share": thinned.round(4).ravel().astype(float),
+        }
+    )
+    return (
+        alt.Chart(table)
+        .mark_area(opacity=MUTED if muted else 1)
+        .encode(
+            x=alt.X("seconds:Q", title=None, axis=_clock_axis(), scale=alt.Scale(domain=[float(at[0]), float(at[-1])])),
+            y=alt.Y("share:Q", title=None, stack="normalize", axis=None),
+            color=alt.Color("genre:N", scale=genre_scale(genres, colours), legend=None),
+            tooltip=["genre:N", alt.Tooltip("share:Q", format=".0%")],
+        )
+        .properties(height=90)
     )
 
 
@@ -291,7 +327,7 @@ def collecting(counts: Mapping[str, Mapping[str, int]]) -> alt.Chart:
 
 
 def per_genre(
-    counts: Sequence[GenreCounts], field: str, genres: Sequence[str], colours: Mapping[str, str] = NO_COLOURS
+    counts: "Sequence[GenreCounts]", field: str, genres: Sequence[str], colours: Mapping[str, str] = NO_COLOURS
 ) -> alt.Chart:
     """`songs` (by their strongest genre) or `artists` of every genre, in the order of `counts`."""
     table = pd.DataFrame([vars(count) for count in counts])
@@ -409,12 +445,12 @@ def mean_spectra(
     )
 
 
-def loss_curves(epochs: Sequence[Epoch], *, total_epochs: int) -> alt.LayerChart:
+def loss_curves(epochs: "Sequence[Epoch]", *, total_epochs: int) -> alt.LayerChart:
     """Training and validation loss by epoch; a dashed rule marks the epoch whose weights are kept."""
     return _curves(epochs, total_epochs, {"train_loss": "training", "validation_loss": "validation"}, "loss", ".3f")
 
 
-def accuracy_curves(epochs: Sequence[Epoch], *, total_epochs: int) -> alt.LayerChart:
+def accuracy_curves(epochs: "Sequence[Epoch]", *, total_epochs: int) -> alt.LayerChart:
     """Validation accuracy by epoch, on whole songs and on single crops; the rule as in `loss_curves`."""
     return _curves(epochs, total_epochs, {"song_accuracy": "songs", "crop_accuracy": "crops"}, "accuracy", "%")
 
@@ -422,7 +458,7 @@ def accuracy_curves(epochs: Sequence[Epoch], *, total_epochs: int) -> alt.LayerC
 RUN_FIGURES = {"validation_loss": ("validation loss", ".3f"), "song_accuracy": ("validation songs right", "%")}
 
 
-def run_curves(runs: Mapping[str, Sequence[Epoch]], figure: str) -> alt.Chart:
+def run_curves(runs: "Mapping[str, Sequence[Epoch]]", figure: str) -> alt.Chart:
     """One of `RUN_FIGURES` by epoch, a curve for each run."""
     title, form = RUN_FIGURES[figure]
     table = pd.DataFrame(
@@ -450,7 +486,9 @@ def run_curves(runs: Mapping[str, Sequence[Epoch]], figure: str) -> alt.Chart:
     )
 
 
-def _curves(epochs: Sequence[Epoch], total_epochs: int, names: dict[str, str], title: str, form: str) -> alt.LayerChart:
+def _curves(
+    epochs: "Sequence[Epoch]", total_epochs: int, names: dict[str, str], title: str, form: str
+) -> alt.LayerChart:
     table = pd.DataFrame([vars(epoch) for epoch in epochs])
     long = table.rename(columns=names).melt("epoch", list(names.values()), "curve", "value")
     last = max(total_epochs, len(table), 2)

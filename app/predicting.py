@@ -1,12 +1,19 @@
-"""Below an answer on the Predict page: what is claimed of which part, what sounds alike, and what spoke for a genre."""
+"""What the Predict page of a library has beyond a guest's: songs from links, what sounds alike, what spoke for a genre."""
+
+import random
+from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
-from app import answers, charts, sounds, state, ui
+from app import answers, charts, results, sounds, state, ui
+from app.answers import Upload
 from app.navigation import pages
+from core.collecting.link import fetched
+from core.files import size_in_words
 from core.inference.neighbours import Similar, similar
 from core.inference.prediction import Prediction
-from core.inference.result import Sound, as_html, clock, hertz, reasons_in_words
+from core.inference.result import as_html, clock, hertz, reasons_in_words
 from core.inference.why import SECONDS, strongest_stretch
 from core.jobs import kinds
 from core.learning import model as models
@@ -15,22 +22,8 @@ SHOWN = 5
 """Songs that sound alike."""
 PATCHES = 3
 """Reasons to be heard."""
-MOST_STRETCHES = 12
-"""Parts that are told in words; more are better seen in the chart."""
 LONG_S = 20.0
 """From this length on, a part of a song can be chosen."""
-
-
-def parts(answer: Prediction) -> None:
-    """Which part is what, where parts differ."""
-    stretches = answer.stretches
-    if not 1 < len(stretches) <= MOST_STRETCHES:
-        return
-    told = [
-        f"{ui.clock(one.start_s)}–{ui.clock(one.end_s)} {ui.plain(one.verdict.kind if one.verdict.refused else ' + '.join(one.verdict.genres))}"
-        for one in stretches
-    ]
-    st.caption(" · ".join(told))
 
 
 def closer(data: bytes, entry: models.Entry, answer: Prediction, *, place: int) -> None:
@@ -134,24 +127,58 @@ def why(data: bytes, entry: models.Entry, answer: Prediction, key: str) -> None:
         place.audio(answers.upload_alone(data, patch), format="audio/wav")
 
 
-def as_page(name: str, data: bytes, entry: models.Entry, answer: Prediction, *, place: int) -> None:
-    """The result as a file that needs nothing else: it can be sent, heard and looked at. Made when it is asked for."""
+def as_page(upload: Upload, entry: models.Entry, answer: Prediction, look: results.Look, *, place: int) -> None:
+    """The result as one file, with what sounds alike and what spoke for a genre, as far as it was asked for."""
 
-    def made() -> str:
+    def page(name: str, told: Prediction, **about: Any) -> str:
+        data = upload.data or b""
         alike = _alike(data, entry, answer, (0.0, answer.duration_s), "")
-        colours = charts.palette(answer.genres, state.colours())
-        sound = Sound(*sounds.of_upload(name, data))
-        return as_html(name, answer, alike, answers.reasons_of(entry, data), sound=sound, colours=colours)
+        return as_html(name, told, alike, answers.reasons_of(entry, data), **about)
 
-    st.download_button(
-        "Save as a page to share",
-        made,
-        file_name="genres.html",
-        mime="text/html",
-        icon=":material/share:",
-        key=f"page-{place}",
-        on_click="ignore",
-    )
+    results.endings(upload, look.at(answer), look, place=place, page=page)
+
+
+def from_a_link() -> None:
+    """Paste a link to a song at a site that is known, or at a host that was allowed."""
+    with st.form("link", border=False):
+        url = st.text_input(
+            "Its address",
+            placeholder="https://…",
+            help="One song at YouTube, SoundCloud, Bandcamp, Jamendo, Audius or archive.org.",
+        )
+        if st.form_submit_button("Listen to it", icon=":material/link:") and url.strip():
+            with ui.told_errors():
+                name, data = _fetched(url.strip())
+                answers.give([(name, data)])
+                st.rerun()
+
+
+def _fetched(url: str) -> tuple[str, bytes]:
+    bar = st.progress(0.0, "Asking for it …")
+
+    def tell(size_bytes: int) -> None:
+        told = f"Fetching it: {size_in_words(size_bytes)} so far …" if size_bytes else "Asking for it …"
+        bar.progress(0.0, told)
+
+    try:
+        return fetched(url, state.settings(), on_progress=tell)
+    finally:
+        bar.empty()
+
+
+def from_the_library() -> None:
+    """Any song of the library, to see what the model says of it."""
+    heard = [track for track in state.tracks() if track.path]
+    if not heard:
+        return
+    if st.button("A song of your library, by chance", icon=":material/shuffle:"):
+        path = Path(random.choice(heard).path)
+        try:
+            answers.give([(path.name, path.read_bytes())])
+        except OSError as error:
+            st.error(f"{ui.plain(path.name)} cannot be read: {error.strerror}.", icon=":material/error:")
+            return
+        st.rerun()
 
 
 def like_a_track(track_id: int, artist: str) -> None:

@@ -18,6 +18,11 @@ def settings() -> Settings:
     return Settings()
 
 
+def is_guest() -> bool:
+    """Whether a guest is served, who is shown Predict and nothing else."""
+    return settings().mode == "demo"
+
+
 def get(key: str, default: Any = None) -> Any:
     """What this session remembers under one of the keys above."""
     return st.session_state.get(key, default)

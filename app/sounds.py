@@ -1,24 +1,13 @@
-"""How songs are heard: tracks, files and uploads, drawn by the player, or as one line in lists."""
+"""How songs of the library are heard: tracks and files, drawn by the player, or as one line in lists."""
 
 from pathlib import Path
 
 import streamlit as st
 
-from app import answers, state, ui
-from app.player import LARGEST_BYTES, Curves, Picture, draw_player
+from app import state, ui
+from app.player import LARGEST_BYTES, Picture, draw_player
 from core.audio.waveform import PLAYABLE
 from core.library.store import TrackRow
-
-
-def upload_player(name: str, data: bytes, *, key: str, duration_s: float, curves: Curves) -> None:
-    """The sound of an upload, with the curves of its genres."""
-    draw_player(*of_upload(name, data), key=key, duration_s=duration_s, curves=curves)
-
-
-def of_upload(name: str, data: bytes) -> tuple[bytes, str]:
-    """An upload as browsers play it, and its media type. `AudioError` if it cannot be read."""
-    kind = PLAYABLE.get(Path(name).suffix.lower())
-    return (data, kind) if kind else (answers.upload_wav(data), "audio/wav")
 
 
 def player(track: TrackRow, *, key: str, autoplay: bool = False, picture: Picture | None = None) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from benchmarks.bench_preprocess import chosen
 from benchmarks.timing import Row, at_least
 from core.audio import waveform
+from core.audio.codes import codes_of
 from core.audio.store import SpectrogramStore
-from core.library.preprocessing import codes_of
 from core.recipes import SpectrogramRecipe
 
 NUMBER = 7

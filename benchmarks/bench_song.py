@@ -7,8 +7,8 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks import samples
 from benchmarks.timing import Row, at_most, compare, processor_s
+from core.audio.codes import codes_of
 from core.audio.store import SpectrogramStore
-from core.library.preprocessing import codes_of
 from core.recipes import SpectrogramRecipe
 
 NUMBER = 1

@@ -3,8 +3,10 @@
 Sources, strongest first: arguments, environment `GENRESCOPE_*`, `.env`, `.streamlit/secrets.toml`.
 """
 
+import ipaddress
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import (
@@ -33,6 +35,20 @@ class Settings(BaseSettings):
         frozen=True,
     )
 
+    mode: Literal["app", "demo"] = Field("app", description="demo: only Predict, for guests, and nothing is kept")
+    allow_outside: bool = Field(False, description="the whole app may be reached from other machines, by anybody there")
+    guest_model: str = Field("", description="the model that answers guests; the newest, if empty")
+    guest_upload_bytes: int = Field(30_000_000, gt=0, description="largest file a guest may drop, bytes")
+    guest_sound_s: float = Field(1200.0, gt=0, description="longest song of a guest that is listened to, seconds")
+    guest_uploads: int = Field(20, ge=1, description="songs a guest may ask about in one session")
+    guest_keep_bytes: int = Field(
+        40_000_000, ge=0, description="sound that is kept of a session for its player; older is let go, bytes"
+    )
+    guest_at_once: int = Field(2, ge=1, description="songs of guests that are listened to at the same time")
+    guest_waiting: int = Field(
+        20, ge=1, description="guests that may wait for their turn; others are asked to come back"
+    )
+    guest_patience_s: float = Field(90.0, gt=0, description="a guest waits this long for a turn, seconds")
     home: Path = PROJECT
     max_audio_s: float = Field(4 * 3600, gt=0, description="longest sound that is decoded, seconds")
     max_audio_bytes: int = Field(2_000_000_000, gt=0, description="largest audio file that is opened, bytes")
@@ -74,6 +90,17 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().resolve()
+
+    def refusal_to_listen(self, address: str | None) -> str:
+        """Why the whole app must not listen at `address` (None: at all of this machine); '' if it may."""
+        if self.mode == "demo" or self.allow_outside or _is_loopback(address):
+            return ""
+        return (
+            f"This app was told to listen at {address or 'every address of this machine'}, where others can reach it. Whoever "
+            "reaches it can read and delete everything in this workspace, so it does not open. For guests, there is "
+            "`make demo`. For this machine alone, start it with `--server.address=127.0.0.1`. If others may really use it "
+            "(behind a sign-in of your own), say so once more: GENRESCOPE_ALLOW_OUTSIDE=yes."
+        )
 
     @property
     def data(self) -> Path:
@@ -130,3 +157,10 @@ class Settings(BaseSettings):
         """Where models are looked for: the workspace, then those that ship with the project."""
         shipped = PROJECT / "models"
         return (self.models,) if self.models == shipped else (self.models, shipped)
+
+
+def _is_loopback(address: str | None) -> bool:
+    try:
+        return address == "localhost" or ipaddress.ip_address((address or "").strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -109,10 +109,12 @@ def test_a_make_target_exists_and_is_listed_by_help(name: str, line: str) -> Non
 
 @pytest.mark.parametrize(("name", "line"), [one for one in COMMANDS if " -r requirements" in one[1]])
 def test_a_list_of_requirements_is_there(name: str, line: str) -> None:
-    assert (PROJECT / line.split(" -r ")[1].split()[0]).is_file(), name
+    assert (PROJECT / line.split(" -r ")[1].split(maxsplit=1)[0]).is_file(), name
 
 
-@pytest.mark.parametrize("module", sorted({m for text in TEXTS.values() for m in re.findall(r"`(?:python -m )?(benchmarks\.\w+)", text)}))
+@pytest.mark.parametrize(
+    "module", sorted({m for text in TEXTS.values() for m in re.findall(r"`(?:python -m )?(benchmarks\.\w+)", text)})
+)
 def test_a_benchmark_that_is_named_is_there(module: str) -> None:
     assert (PROJECT / f"{module.replace('.', '/')}.py").is_file()
 
@@ -177,7 +179,9 @@ def test_a_setting_that_is_named_exists(name: str) -> None:
 
 
 def modules() -> Iterator[str]:
-    return (found.name for found in pkgutil.walk_packages(core.__path__, "core.") if not found.name.endswith("__main__"))
+    return (
+        found.name for found in pkgutil.walk_packages(core.__path__, "core.") if not found.name.endswith("__main__")
+    )
 
 
 def kinds_of(error: type[GenrescopeError]) -> set[type[GenrescopeError]]:
@@ -277,7 +281,9 @@ def test_the_figures_of_the_starter_model_are_those_of_its_card() -> None:
 
 def test_what_is_cited_is_in_the_references_and_the_other_way_round() -> None:
     text, _, references = text_of("science").partition("## References")
-    listed = {(names.split(",")[0], year) for names, year in re.findall(r"^- (.+?) \((\d{4})\)\.", references, re.MULTILINE)}
+    listed = {
+        (names.split(",")[0], year) for names, year in re.findall(r"^- (.+?) \((\d{4})\)\.", references, re.MULTILINE)
+    }
     assert len(listed) > 20
     for name, year in listed:
         assert re.search(rf"{name}[^;]{{0,60}}? {year}", text.replace("\n", " ")), f"{name} {year} is not cited"

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from core.audio import waveform
+from core.audio.codes import SilenceError, codes_of
 from core.audio.store import SpectrogramStore
 from core.collecting import matching
 from core.collecting.download import download
@@ -22,7 +23,7 @@ from core.files import duration_in_words, sha256_of, write_json
 from core.library import preprocessing
 from core.library.candidates import Sound
 from core.library.collection import Spectrogram
-from core.library.preprocessing import SilenceError, codes_of, make
+from core.library.preprocessing import make
 from core.library.store import AudioToDo
 from core.music import Candidate, FloatArray, ListedTrack
 from core.recipes import SpectrogramRecipe

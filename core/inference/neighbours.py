@@ -6,12 +6,15 @@ by the features of a network that learned genres.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from core.library.names import artists_in
-from core.library.store import TrackRow
 from core.music import FloatArray
+
+if TYPE_CHECKING:
+    from core.library.store import TrackRow
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Neighbourhood:
 
 def similar(
     neighbourhood: Neighbourhood,
-    tracks: Mapping[int, TrackRow],
+    tracks: "Mapping[int, TrackRow]",
     embedding: FloatArray,
     *,
     n: int = 10,

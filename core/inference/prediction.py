@@ -1,5 +1,6 @@
 """Prediction: a sound file in, its genre spectrum and its course over time out. In bounded memory at any length."""
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -11,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from core.audio import waveform
+from core.audio.codes import codes_of
 from core.audio.crops import Answer, predict_song, smoothed
 from core.errors import GenrescopeError
 from core.inference.unknown import Stretch, Verdict, claim, refusal, stretches
 from core.jobs.compute import fan_out_far
 from core.library.labels import topmost
-from core.library.preprocessing import codes_of
 from core.music import CodeArray, FloatArray
 from core.recipes import SpectrogramRecipe
 
@@ -180,6 +181,10 @@ def predict(
     )
 
 
+class _Left(Exception):
+    """Who asked has gone."""
+
+
 def predict_each(
     sources: Iterable[waveform.Source],
     model: GenreModel,
@@ -192,7 +197,8 @@ def predict_each(
     """`predict` of several sound files, in their order; where one cannot be used, its error comes instead.
 
     `AT_ONCE` are listened to side by side, and one more at most waits to be fetched from here, so memory does not grow with
-    their number. `on_progress` is told, in the caller's thread, how many songs are done, and what share of the next.
+    their number; what nobody waits for any more is given up soon. `on_progress` is told, in the caller's thread, how many
+    songs are done, and what share of the next.
     With `far`, `sources` are paths that its workers see, and answers that come before their turn are held.
     """
     if far:
@@ -200,15 +206,20 @@ def predict_each(
         yield from _predict_far(orders, far.scheduler, on_progress)
         return
     shares: dict[int, float] = {}
+    left = threading.Event()
 
     def answered(number: int, source: waveform.Source) -> Prediction | GenrescopeError:
         def told(share: float) -> None:
+            if left.is_set():
+                raise _Left
             shares[number] = share
 
         try:
             return predict(source, model, max_s=max_s, max_bytes=max_bytes, on_progress=told)
         except GenrescopeError as error:
             return error
+        except _Left:
+            return GenrescopeError("Nobody waits for the answer any more.")
 
     todo, done = enumerate(sources), 0
     running: deque[Future[Prediction | GenrescopeError]] = deque()
@@ -224,6 +235,7 @@ def predict_each(
             yield running.popleft().result()
             done += 1
     finally:
+        left.set()
         pool.shutdown(wait=False, cancel_futures=True)
 
 

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from core.audio import waveform
+from core.audio.codes import codes_of
 from core.audio.crops import BATCH, Logits, crop_starts, cut, predict_song
 from core.audio.spectrogram import mel_frequencies, quantise
 from core.errors import ModelError
 from core.inference.prediction import GenreModel
-from core.library.preprocessing import codes_of
 from core.music import CodeArray, FloatArray
 from core.recipes import SpectrogramRecipe
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from core.audio.codes import codes_of
 from core.audio.crops import Logits, predict_song
 from core.audio.store import SpectrogramStore
 from core.errors import GenrescopeError, ModelError
@@ -20,7 +21,6 @@ from core.learning.model import Model
 from core.library.evaluations import EvaluatedSong, Evaluations
 from core.library.importing import audio_files_in
 from core.library.names import artist_and_title
-from core.library.preprocessing import codes_of
 from core.music import CodeArray, FloatArray, GenreDistribution, Song
 from core.names import MAX_GENRE, clean
 from core.recipes import SpectrogramRecipe

@@ -4,20 +4,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from core.audio import spectrogram, waveform
+from core.audio.codes import codes_of
 from core.audio.store import SpectrogramStore
 from core.errors import AudioError, GenrescopeError
-from core.files import duration_in_words, sha256_of
+from core.files import sha256_of
 from core.jobs.compute import fan_out
 from core.library.store import AudioToDo, Library
 from core.music import CodeArray, FloatArray
 from core.recipes import SpectrogramRecipe
 from core.settings import Settings
-
-SILENCE = 10 ** (-80 / 20)
-"""A song whose loudest sample is under -80 dB of full scale has no sound in it."""
 
 
 @dataclass(frozen=True)
@@ -45,32 +41,6 @@ class Made:
 
 class MissingFileError(AudioError):
     """The file is not where it was."""
-
-
-class SilenceError(AudioError):
-    """There is nothing to hear in the file."""
-
-
-def codes_of(
-    source: waveform.Source,
-    recipe: SpectrogramRecipe,
-    *,
-    filters: FloatArray | None = None,
-    max_s: float = 4 * 3600,
-    max_bytes: int = 2_000_000_000,
-) -> tuple[CodeArray, waveform.DecodeReport]:
-    """Decode a file into its quantised log-mel spectrogram, (n_frames, n_mels) uint8, in bounded memory.
-
-    Raises `AudioError` as `waveform.blocks`, and for silence.
-    """
-    report = waveform.DecodeReport()
-    pieces = waveform.blocks(source, sample_rate=recipe.sample_rate, max_s=max_s, max_bytes=max_bytes, report=report)
-    codes = np.concatenate(
-        [spectrogram.quantise(S) for S in spectrogram.log_mel_blocks(pieces, recipe, filters=filters)]
-    )
-    if report.peak < SILENCE:
-        raise SilenceError(f"There is no sound in this file: {duration_in_words(report.duration_s)} of silence.")
-    return codes, report
 
 
 def make(order: Order) -> Made:

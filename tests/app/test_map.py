@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from app import answers, charts, song_map
+from app.answers import Upload
 from core.database import Database
 from core.inference.embedding import principal_map
 from core.jobs import worker
@@ -142,7 +143,7 @@ def test_a_fine_map_is_drawn_by_a_job_and_then_chosen(embedded: model.Model, hom
 def test_what_sounds_alike_is_heard_and_an_artist_can_be_left_out(embedded: model.Model, tmp_path: Path) -> None:
     data = upload(tmp_path)
     key = answers.upload_key(data)[:16]
-    shown = show("predict", **{answers.UPLOADS: [(NAME, data)], f"closer-0-{key}": "Sounds like"})
+    shown = show("predict", **{answers.UPLOADS: [Upload.of(NAME, data)], f"closer-0-{key}": "Sounds like"})
     assert not shown.error and len(shown.get("bidi_component")) == 1 and len(shown.get("audio")) == 5
     assert text(shown).count("% alike") == 5 and dangers(shown) == []
     toggle = next(one for one in shown.toggle if "Drone Artist 0" in one.label.replace("\\", ""))
@@ -158,7 +159,7 @@ def test_what_sounds_alike_is_heard_and_an_artist_can_be_left_out(embedded: mode
 def test_why_is_seen_and_heard(embedded: model.Model, tmp_path: Path) -> None:
     data = upload(tmp_path)
     key = answers.upload_key(data)[:16]
-    shown = show("predict", **{answers.UPLOADS: [("a.mp3", data)], f"closer-0-{key}": "Why?"})
+    shown = show("predict", **{answers.UPLOADS: [Upload.of("a.mp3", data)], f"closer-0-{key}": "Why?"})
     assert not shown.error and "Bright is what the model took" in text(shown)
     assert len(shown.get("bidi_component")) == 1 and len(shown.get("audio")) <= 3
     assert "Save as a page to share" in {one.proto.label for one in shown.get("download_button")}
@@ -170,7 +171,7 @@ def test_why_is_seen_and_heard(embedded: model.Model, tmp_path: Path) -> None:
 
 def test_the_same_song_dropped_twice_is_answered_twice(embedded: model.Model, tmp_path: Path) -> None:
     data = upload(tmp_path)
-    shown = show("predict", **{answers.UPLOADS: [("a.mp3", data), ("a.mp3", data)]})
+    shown = show("predict", **{answers.UPLOADS: [Upload.of("a.mp3", data), Upload.of("a.mp3", data)]})
     assert not shown.error
     closer = next(one for one in shown.selectbox if one.label == "Look closer at")
     assert closer.options == ["1  a.mp3", "2  a.mp3"]
@@ -181,7 +182,7 @@ def test_the_same_song_dropped_twice_is_answered_twice(embedded: model.Model, tm
 def test_a_refused_song_is_told_in_words(answering: model.Model, home: Settings, tmp_path: Path) -> None:
     training = TrainingRecipe(network="small_resnet", steps=3, crop_frames=64)
     publish(home.models / "strict", genres=GENRES, spectrogram=RECIPE, training=training, space=space(limit=0.0))
-    shown = show("predict", **{answers.UPLOADS: [("a.mp3", upload(tmp_path))]})
+    shown = show("predict", **{answers.UPLOADS: [Upload.of("a.mp3", upload(tmp_path))]})
     shown.selectbox[0].set_value("strict")
     shown = run(shown)
     assert "### None of these genres" in [one.value for one in shown.markdown]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from app import answers, state
+from app.answers import Upload
 from core.jobs.queue import Queue
 from core.learning import model
 from core.learning.sharing import as_zip
@@ -50,7 +51,7 @@ def shipped(home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_shipped_model_answers_in_an_empty_workspace(shipped: Path, tmp_path: Path) -> None:
     song = write_sound(tmp_path / "a.wav", drone(np.random.default_rng(0), 3.0)).read_bytes()
-    shown = show("predict", **{answers.UPLOADS: [(NAME, song)]})
+    shown = show("predict", **{answers.UPLOADS: [Upload.of(NAME, song)]})
     assert not shown.error
     assert any(one.value.startswith("### ") for one in shown.markdown), "an answer in words"
     assert "Knows" in shown.caption[0].value and "50% of 20 songs by unheard artists right" in shown.caption[0].value
@@ -59,7 +60,7 @@ def test_a_shipped_model_answers_in_an_empty_workspace(shipped: Path, tmp_path: 
 
 def test_a_file_that_is_no_song_stops_no_other(shipped: Path, tmp_path: Path) -> None:
     song = write_sound(tmp_path / "a.wav", drone(np.random.default_rng(0), 3.0)).read_bytes()
-    shown = show("predict", **{answers.UPLOADS: [("b.mp3", b"no sound"), ("a.wav", song)]})
+    shown = show("predict", **{answers.UPLOADS: [Upload.of("b.mp3", b"no sound"), Upload.of("a.wav", song)]})
     assert len(shown.error) == 1 and "not a sound file" in shown.error[0].value
     assert sum(one.value.startswith("### ") for one in shown.markdown) == 1
 
@@ -67,7 +68,7 @@ def test_a_file_that_is_no_song_stops_no_other(shipped: Path, tmp_path: Path) ->
 def test_many_songs_are_listened_to_once(shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "REMEMBERED", 1)  # fewer than lie in the box
     songs = [
-        (f"{i}.wav", write_sound(tmp_path / f"{i}.wav", drone(np.random.default_rng(i), 0.5)).read_bytes())
+        Upload.of(f"{i}.wav", write_sound(tmp_path / f"{i}.wav", drone(np.random.default_rng(i), 0.5)).read_bytes())
         for i in range(4)
     ]
     listened = 0

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from core.audio import spectrogram, waveform
+from core.audio.codes import codes_of
 from core.audio.store import SpectrogramStore
 from core.errors import AudioError
 from core.files import sha256_of
 from core.library.importing import import_folder
-from core.library.preprocessing import Made, MissingFileError, Order, codes_of, make, preprocess
+from core.library.preprocessing import Made, MissingFileError, Order, make, preprocess
 from core.library.store import AudioToDo, Library, TrackRow
 from core.recipes import SpectrogramRecipe
 from core.settings import Settings
