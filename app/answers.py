@@ -121,15 +121,16 @@ def give(files: Sequence[tuple[str, bytes]]) -> None:
             refused.append(f"{name} was not taken: {limits.guest_uploads} songs a visit are enough here.")
         else:
             there.append(one)
+            known.add((one.name, one.key))
             put(COUNTED, get(COUNTED, 0) + 1)
     put(UPLOADS, there)
     put(GIVEN, get(GIVEN, 0) + 1)
     put(REFUSED, [*(get(REFUSED) or []), *refused])
 
 
-def remove(key: str | None = None) -> None:
-    """Let a song go, with what was answered about it; all of them without a `key`."""
-    kept = [one for one in uploads() if key is not None and one.key != key]
+def remove(place: int | None = None) -> None:
+    """Let the song at a place go, with what was answered about it; all of them without a `place`."""
+    kept = [one for number, one in enumerate(uploads()) if place is not None and number != place]
     keys = {one.key for one in kept}
     put(UPLOADS, kept)
     for memory in (PREDICTIONS, REASONS):

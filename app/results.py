@@ -195,5 +195,5 @@ def endings(upload: Upload, answer: Prediction, look: Look, *, place: int, page:
             type="tertiary",
             key=f"remove-{place}",
             on_click=answers.remove,
-            args=(upload.key,),
+            args=(place,),
         )

@@ -107,7 +107,7 @@ def test_what_is_too_large_or_too_many_is_refused_in_words(guest: Settings, monk
     shown = give(("a", b"12345678901"), ("b", b"1"), ("b", b"1"), ("c", b"2"), ("d", b"3"))
     assert [one.name for one in shown.session_state[answers.UPLOADS]] == ["b", "c"]
     refused = shown.session_state[answers.REFUSED]
-    assert len(refused) == 2 and "larger than 10 bytes" in refused[0] and "2 songs a visit" in refused[1]
+    assert len(refused) == 2 and "larger than 10 B" in refused[0] and "2 songs a visit" in refused[1]
     seen = show(**{answers.REFUSED: [f"{NAME} is too large."]})
     assert "is too large" in told(seen) and dangers(seen) == []
 
