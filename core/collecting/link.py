@@ -12,7 +12,7 @@ from pathlib import Path
 from pebble import ProcessExpired, ProcessPool
 
 from core.collecting.download import Downloaded, download
-from core.collecting.failures import REMEDIES, NotFetched
+from core.collecting.failures import REASONS, REMEDIES, NotFetched, Reason
 from core.collecting.places import pause_of, place_of
 from core.errors import SourceError
 from core.files import duration_in_words
@@ -21,6 +21,12 @@ from core.settings import Settings
 LOOK_EVERY_S = 0.3
 PAUSE_S = 60.0
 """Where a site wants a pause and does not say how long."""
+_WHAT_TO_DO: dict[Reason, str] = {
+    reason: "Paste another link, or drop the file itself."
+    for reason in REASONS
+    if "candidate" in REMEDIES[reason].what_to_do or "paste a link" in REMEDIES[reason].what_to_do.lower()
+}
+"""Where the remedy speaks of a track of the library."""
 TIME_LIMIT_S = 180.0
 """A person waits: what takes longer is better collected."""
 
@@ -46,7 +52,7 @@ def fetched(
         except NotFetched as error:
             if REMEDIES[error.reason].pauses_host:
                 raise pause.begin(error.retry_after_s or PAUSE_S) from error
-            raise SourceError(f"{error} {REMEDIES[error.reason].what_to_do}") from error
+            raise SourceError(f"{error} {_WHAT_TO_DO.get(error.reason, REMEDIES[error.reason].what_to_do)}") from error
         return f"{got.title or place.title}{got.path.suffix}", got.path.read_bytes()
 
 

@@ -27,6 +27,7 @@ from tests.app.test_pages import (  # noqa: F401 - fixtures
     run,
     show,
 )
+from tests.loopback import Answer, serving
 from tests.models import change_card, make_old, publish
 from tests.sounds import drone, write_sound
 
@@ -212,3 +213,16 @@ def test_what_is_kept_is_made_anew_when_the_library_was_written_to(home: Setting
     with state.database().write() as db:
         db.execute("CREATE TABLE anything (a)")
     assert (count(), count()) == (2, 2)
+
+
+def test_a_pasted_link_is_listened_to(shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = write_sound(tmp_path / "a.wav", drone(np.random.default_rng(0), 3.0)).read_bytes()
+    with serving(lambda asked: Answer(sound, 200, {"Content-Type": "audio/wav"})) as server:
+        monkeypatch.setenv("GENRESCOPE_ALLOWED_HOSTS", server.url.removeprefix("http://"))
+        shown = show("predict")
+        next(one for one in shown.text_input if one.label == "Its address").set_value(f"{server.url}/a.wav")
+        shown = click(shown, "Listen to it")
+        assert not shown.error and any(one.value.startswith("### ") for one in shown.markdown)
+        next(one for one in shown.text_input if one.label == "Its address").set_value("https://example.com/x")
+        shown = click(shown, "Listen to it")
+        assert "no single song of a site" in shown.error[0].value.replace("\\", "")
