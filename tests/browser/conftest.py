@@ -29,6 +29,13 @@ FLAGS = [
 ]
 
 
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 @dataclass
 class Server:
     """The app on a free port of 127.0.0.1, with a workspace of its own."""
@@ -45,10 +52,7 @@ class Server:
 
     def start(self) -> None:
         """Start, and wait until it answers."""
-        if not self.port:
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                self.port = free.getsockname()[1]
+        self.port = self.port or free_port()
         environment = {
             **os.environ,
             "GENRESCOPE_HOME": str(self.home),
