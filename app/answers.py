@@ -35,6 +35,8 @@ COUNTED = "counted"
 """How many songs were given in this session."""
 REFUSED = "refused"
 """Why songs just given were not taken."""
+LATEST = "latest"
+"""How many songs there were before the latest were given."""
 UPLOADS = "uploads"
 """The songs that were given, as `Upload`s: an own copy, so that they are still there after a look at another page."""
 PREDICTIONS = "predictions"
@@ -109,6 +111,7 @@ def give(files: Sequence[tuple[str, bytes]]) -> None:
     limits, there = settings(), uploads()
     known = {(one.name, one.key) for one in there}
     refused = []
+    put(LATEST, len(there))
     for name, data in files:
         one = Upload.of(name, data)
         if (one.name, one.key) in known:

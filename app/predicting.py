@@ -141,11 +141,8 @@ def as_page(upload: Upload, entry: models.Entry, answer: Prediction, look: resul
 def from_a_link() -> None:
     """Paste a link to a song at a site that is known, or at a host that was allowed."""
     with st.form("link", border=False):
-        url = st.text_input(
-            "Its address",
-            placeholder="https://…",
-            help="One song at YouTube, SoundCloud, Bandcamp, Jamendo, Audius or archive.org.",
-        )
+        url = st.text_input("Address of one song", placeholder="https://…")
+        st.caption("At YouTube, SoundCloud, Bandcamp, Jamendo, Audius, archive.org, or a host that you have allowed.")
         if st.form_submit_button("Listen to it", icon=":material/link:") and url.strip():
             with ui.told_errors():
                 name, data = _fetched(url.strip())

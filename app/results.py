@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app import answers, charts, ui
+from app import answers, charts, session, ui
 from app.answers import Upload
 from app.player import LARGEST_BYTES, Curves, draw_player
 from core.audio.waveform import PLAYABLE
@@ -127,8 +127,12 @@ def compare(songs: Sequence[tuple[Upload, Prediction | GenrescopeError]], look: 
             "These figures as CSV", as_csv(told), "genres.csv", "text/csv", icon=":material/download:", type="tertiary"
         )
         st.button("Remove all", icon=":material/close:", type="tertiary", on_click=answers.remove)
+    latest = session.get(answers.LATEST, 0)
     return st.selectbox(
-        "Look closer at", usable, format_func=lambda place: f"{usable.index(place) + 1}  {songs[place][0].name}"
+        "Look closer at",
+        usable,
+        index=next((i for i, place in enumerate(usable) if place >= latest), len(usable) - 1),
+        format_func=lambda place: f"{usable.index(place) + 1}  {songs[place][0].name}",
     )
 
 

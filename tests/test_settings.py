@@ -115,3 +115,16 @@ def test_impossible_settings_are_refused(wrong: dict[str, object]) -> None:
 def test_settings_cannot_be_changed(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Settings(home=tmp_path).lease_s = 3
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.8.9.1", "localhost", "::1", "[::1]"])
+def test_this_machine_alone_may_always_listen(address: str) -> None:
+    assert Settings().refusal_to_listen(address) == ""
+
+
+@pytest.mark.parametrize("address", [None, "", "0.0.0.0", "::", "192.168.1.7", "example.org", "localhost.example.org"])
+def test_listening_outside_has_to_be_told_twice(address: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "GENRESCOPE_ALLOW_OUTSIDE=yes" in Settings().refusal_to_listen(address)
+    assert Settings(mode="demo").refusal_to_listen(address) == ""
+    monkeypatch.setenv("GENRESCOPE_ALLOW_OUTSIDE", "yes")
+    assert Settings().refusal_to_listen(address) == ""

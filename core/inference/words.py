@@ -22,6 +22,8 @@ THROUGHOUT = 0.8
 """Share of a song from which a genre is heard throughout: then no time is told."""
 MOST_PARTS = 2
 """More parts than these are told as "now and then"."""
+MOST_IN_TURN, IN_TURN_FROM = 4, 0.1
+"""Genres that are named where they take turns, and the share of the song that each must have."""
 MOST_OTHERS = 2
 """Genres that are named beside the first."""
 
@@ -38,7 +40,7 @@ def in_words(answer: Prediction) -> str:
     order = [int(i) for i in np.argsort(-answer.spectrum, kind="stable")]
     first, most = order[0], float(answer.spectrum[order[0]])
     if most < UNSURE_BELOW:
-        return _without_a_first(answer, order[:2])
+        return _without_a_first(answer, order)
     others = [(i, parts(answer, i)) for i in order[1:]]
     worth = [
         f"{answer.genres[i]}{_when(heard, answer.duration_s)}"
@@ -50,14 +52,15 @@ def in_words(answer: Prediction) -> str:
     return f"{much} {answer.genres[first]}{also}"
 
 
-def _without_a_first(answer: Prediction, nearest: Sequence[int]) -> str:
-    """Where no genre has half of the song: two that come one after the other, or a blend."""
-    heard = {i: parts(answer, i) for i in nearest}
-    when = {i: _when(heard[i], answer.duration_s) for i in nearest}
-    if all(when.values()):
-        in_order = sorted(nearest, key=lambda i: heard[i][0])
-        return f"No single genre: {' and '.join(f'{answer.genres[i]}{when[i]}' for i in in_order)}"
-    return f"No clear genre; nearest to {' and '.join(answer.genres[i] for i in nearest)}"
+def _without_a_first(answer: Prediction, order: Sequence[int]) -> str:
+    """Where no genre has half of the song: several that come one after the other, or a blend."""
+    heard = {i: parts(answer, i) for i in order[:MOST_IN_TURN] if answer.spectrum[i] >= IN_TURN_FROM}
+    when = {i: _when(found, answer.duration_s) for i, found in heard.items()}
+    if len(when) > 1 and all(when.values()):
+        in_order = sorted(when, key=lambda i: heard[i][0])
+        *first, last = [f"{answer.genres[i]}{when[i]}" for i in in_order]
+        return f"No single genre: {', '.join(first)} and {last}"
+    return f"No clear genre; nearest to {' and '.join(answer.genres[i] for i in order[:2])}"
 
 
 def parts(answer: Prediction, column: int) -> list[Part]:

@@ -220,9 +220,9 @@ def test_a_pasted_link_is_listened_to(shipped: Path, tmp_path: Path, monkeypatch
     with serving(lambda asked: Answer(sound, 200, {"Content-Type": "audio/wav"})) as server:
         monkeypatch.setenv("GENRESCOPE_ALLOWED_HOSTS", server.url.removeprefix("http://"))
         shown = show("predict")
-        next(one for one in shown.text_input if one.label == "Its address").set_value(f"{server.url}/a.wav")
+        next(one for one in shown.text_input if one.label == "Address of one song").set_value(f"{server.url}/a.wav")
         shown = click(shown, "Listen to it")
         assert not shown.error and any(one.value.startswith("### ") for one in shown.markdown)
-        next(one for one in shown.text_input if one.label == "Its address").set_value("https://example.com/x")
+        next(one for one in shown.text_input if one.label == "Address of one song").set_value("https://example.com/x")
         shown = click(shown, "Listen to it")
         assert "no single song of a site" in shown.error[0].value.replace("\\", "")

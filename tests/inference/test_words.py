@@ -54,7 +54,11 @@ BLEND = (0.6, 0.36, 0.02, 0.02)
             song((110, DNB), (50, TECHNO), (40, HOUSE)),
             "Mostly drum & bass, with some techno from 1:51 to 2:41 and house after 2:41",
         ),
-        (song((90, TECHNO), (100, HOUSE), (20, DNB)), "No single genre: techno until 1:31 and house from 1:31 to 3:11"),
+        (song((90, TECHNO), (100, HOUSE), (12, DNB)), "No single genre: techno until 1:31 and house from 1:31 to 3:11"),
+        (
+            song((50, TECHNO), (60, HOUSE), (40, DNB)),
+            "No single genre: techno until 0:51, house from 0:51 to 1:51 and drum & bass after 1:51",
+        ),
         (song((100, (0.4, 0.3, 0.2, 0.1))), "No clear genre; nearest to drum & bass and techno"),
         (song((100, DNB), verdict=Verdict("not music")), "Not music, as far as the model can tell"),
         (song((100, DNB), verdict=Verdict("none of these")), "None of these genres"),
