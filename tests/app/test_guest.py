@@ -12,7 +12,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app import answers
+from app import answers, guests
 from app.answers import Upload
 from core.inference.turns import BusyError, Turns
 from core.settings import Settings
@@ -87,6 +87,25 @@ def test_an_example_is_made_up_and_answered(guest: Settings) -> None:
     shown = click(show(), "Pixel then carousel")
     assert "Pixel then carousel, made up.wav" in told(shown)
     assert any(one.value.startswith("### ") for one in shown.markdown)
+
+
+def test_the_song_given_last_is_the_one_that_is_looked_at(guest: Settings, tmp_path: Path) -> None:
+    shown = click(show(**{answers.UPLOADS: songs(tmp_path, 2)}), "Carousel")
+    closer = next(one for one in shown.selectbox if one.label == "Look closer at")
+    assert closer.options[closer.index or 0] == "3  Carousel, made up.wav"
+    assert "##### Carousel, made up.wav" in [one.value.replace("\\", "") for one in shown.markdown]
+
+
+def test_genres_are_seen_fine_or_coarse(guest: Settings, tmp_path: Path) -> None:
+    above = guests.parents()
+    fine = [name for name in above if above[name] == above["techno"]][:2]
+    models.publish(tmp_path / "project" / "models" / "genrescope-2", genres=(*fine, "rock"))
+    st.cache_resource.clear()
+    shown = show(**{answers.UPLOADS: songs(tmp_path, 2)})
+    assert list(shown.dataframe[0].value.columns)[3:] == [f"% {genre}" for genre in (*fine, "rock")]
+    shown.button_group[0].set_value("coarse")
+    shown = run(shown)
+    assert len(list(shown.dataframe[0].value.columns)[3:]) == 2
 
 
 def give(*files: tuple[str, bytes]) -> AppTest:
