@@ -22,7 +22,7 @@ from core.jobs.queue import Job, Queue
 from core.learning import model as models
 from core.learning import reporting, sharing
 from core.learning.comparison import compare_evaluations
-from core.library import edits
+from core.library import edits, sample
 from core.library.catalogue import Catalogue
 from core.library.collection import Collection
 from core.library.embeddings import Embedded, Embeddings
@@ -313,6 +313,11 @@ def kept(work: Callable[[], Result], *what: Any) -> Result:
 def counts() -> Mapping[str, int]:
     """How much there is in the library (`Library.counts`); cached as `tracks`."""
     return kept(lambda: library().counts(RECIPE.fingerprint), "counts")
+
+
+def sample_tracks() -> list[int]:
+    """The made-up songs of the sample library; cached as `tracks`."""
+    return kept(lambda: sample.track_ids(database(), settings()), "sample")
 
 
 def label_reviews() -> LabelReviews:

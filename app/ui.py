@@ -26,7 +26,7 @@ VOTERS = {
 }  # fmt: skip
 """Sources of votes, as people know them."""
 NAMES = {
-    "import": "Import", "preprocess": "Spectrograms", "train": "Training", "evaluate": "Evaluation", "crossvalidate": "Cross-validation",
+    "import": "Import", "sample": "Sample library", "preprocess": "Spectrograms", "train": "Training", "evaluate": "Evaluation", "crossvalidate": "Cross-validation",
     "collect": "Collecting", "read": "Reading playlists", "search": "Search", "musicbrainz": "Genres from MusicBrainz",
     "fetch_model": "Fetching a model", "embed": "Listening to the library",
     "speed": "Measuring this machine", "backup": "Backup",
@@ -240,6 +240,8 @@ def _outcome(kind: str, result: Mapping[str, Any]) -> None:
         known = f", {result['already_known']:,} known already" if result["already_known"] else ""
         again = f", {result['duplicates']:,} the same file again" if result["duplicates"] else ""
         told = f"{result['imported']:,} new songs{known}{again}"
+    elif kind == "sample":
+        told = f"{counted(result['songs'], 'made-up song')}, ready to look at and to learn from"
     elif kind == "preprocess":
         told = f"{result['done']:,} spectrograms made in {duration_in_words(result['seconds'])}"
     elif kind == "read":

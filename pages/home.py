@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import answers, state, ui
+from app import answers, first_hour, state, ui
 from app.navigation import pages
 
 ui.header("Genrescope", "Teach a machine *your* genres, then drop in any song and see which ones it is made of.")
@@ -10,12 +10,19 @@ ui.header("Genrescope", "Teach a machine *your* genres, then drop in any song an
 counts = state.counts()
 models = [entry for entry in answers.model_entries() if entry.card]
 own = [entry for entry in models if entry.own]
+if first_hour.making():
+    st.stop()
+if not counts["tracks"] and not counts["playlists"]:
+    first_hour.doors(next((entry for entry in models if not entry.own), None))
+    first_hour.offer_sample()
+    st.stop()
 training = next((name for name, standing in state.run_states().items() if standing != "finished"), None)
 
 steps = {
     "playlists": (
         "1 · Genres",
-        f"{counts['playlists']:,} playlists, {counts['genres']:,} genres" if counts["genres"] else "none yet",
+        ", ".join(ui.counted(counts[f"{noun}s"], noun) for noun in ("playlist", "genre") if counts[f"{noun}s"])
+        or "none yet",
         "A playlist that stands for a genre votes for its songs. Folders and tags of your own songs vote too.",
         counts["labelled"] > 0,
     ),
@@ -67,6 +74,9 @@ with st.container(horizontal=True):
         st.switch_page(pages()[instead])
     if models and to_do != "predict" and st.button("Just try it: drop in a song", icon=":material/graphic_eq:"):
         st.switch_page(pages()["predict"])
+
+if state.sample_tracks():
+    first_hour.sample_is_here()
 
 for job in state.queue().unfinished():
     ui.job_panel(job)

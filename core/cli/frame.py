@@ -28,8 +28,8 @@ from core.settings import Settings
 
 ORDER = (
     "import",
-    "sample",
     "playlists",
+    "sample",
     "tracks",
     "genre-votes",
     "match",

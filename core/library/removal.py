@@ -17,11 +17,13 @@ _OF_PLACE = (
     "UNION SELECT track_id FROM audio_files WHERE substr(path, 1, length(:below)) = :below"
 )
 _IDS = "(SELECT value FROM json_each(:ids))"
-_ROWS_OF_TRACKS = {  # where an edit names a row of a track by another key than the track's
-    "tracks": "SELECT value FROM json_each(:ids)",
-    "votes": f"SELECT id FROM votes WHERE track_id IN {_IDS}",  # noqa: S608
-    "audio_files": f"SELECT id FROM audio_files WHERE track_id IN {_IDS}",  # noqa: S608
-}
+_ROWS = (  # where an edit names a row by another key than the track's: table, column, and which rows
+    ("tracks", "id", "SELECT value FROM json_each(:ids)"),
+    ("playlists", "id", "SELECT value FROM json_each(:playlists)"),
+    ("votes", "id", f"SELECT id FROM votes WHERE track_id IN {_IDS}"),  # noqa: S608
+    ("audio_files", "id", f"SELECT id FROM audio_files WHERE track_id IN {_IDS}"),  # noqa: S608
+    ("track_urls", "url", f"SELECT url FROM track_urls WHERE track_id IN {_IDS}"),  # noqa: S608
+)
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def remove(database: Database, place: Place) -> Removed:
             asked,
         )
         genre_ids = [row["genre_id"] for row in named]
-        _forget(db, asked["ids"])
+        _forget(db, place, asked["ids"])
         db.execute(f"DELETE FROM tracks WHERE id IN {_IDS}", asked)  # noqa: S608 - what hangs on them goes with them
         db.execute("DELETE FROM playlists WHERE source = ? AND reference = ?", (place.source, place.reference))
         genres = [_remove_genre(db, genre_id) for genre_id in genre_ids]
@@ -76,23 +78,26 @@ def _ids(db: sqlite3.Connection, place: Place) -> list[int]:
     return sorted(row["track_id"] for row in db.execute(_OF_PLACE, where))
 
 
-def _forget(db: sqlite3.Connection, ids: str) -> None:
+def _forget(db: sqlite3.Connection, place: Place, ids: str) -> None:
     """Edits no longer know of these tracks: rows of them could be put back no more, which would stop all older undoing."""
-    own = " OR ".join(
-        f"(table_name = '{table}' AND (json_extract(key, '$.id') IN ({rows}) OR "
-        f"('{table}' = 'tracks' AND json_extract(row, '$.id') IN {_IDS})))"
-        for table, rows in _ROWS_OF_TRACKS.items()
+    noted = db.execute(
+        "SELECT id FROM playlists WHERE source = :source AND reference = :reference UNION "
+        "SELECT json_extract(row, '$.id') FROM edit_changes WHERE table_name = 'playlists' AND operation = 'deleted' "
+        "AND json_extract(row, '$.source') = :source AND json_extract(row, '$.reference') = :reference",
+        {"source": place.source, "reference": place.reference},
     )
-    named = " OR ".join(
-        f"json_extract({column}, '$.{name}') IN {_IDS}"
-        for column in ("key", "row")
-        for name in ("track_id", "other_id")
-    )
-    db.execute(
-        f"DELETE FROM edit_changes WHERE {named} OR {own} OR (table_name = 'track_urls' "  # noqa: S608
-        f"AND json_extract(key, '$.url') IN (SELECT url FROM track_urls WHERE track_id IN {_IDS}))",
-        {"ids": ids},
-    )
+    asked = {"ids": ids, "playlists": json.dumps([row[0] for row in noted])}
+    named = [
+        f"json_extract({told}, '$.{column}') IN (SELECT value FROM json_each(:{those}))"  # noqa: S608
+        for told in ("key", "row")
+        for column, those in (("track_id", "ids"), ("other_id", "ids"), ("playlist_id", "playlists"))
+    ]
+    named += [
+        f"(table_name = '{table}' AND json_extract({told}, '$.{column}') IN ({rows}))"
+        for table, column, rows in _ROWS
+        for told in ("key", "row")
+    ]
+    db.execute(f"DELETE FROM edit_changes WHERE {' OR '.join(named)}", asked)  # noqa: S608 - all named in this module
 
 
 def _remove_genre(db: sqlite3.Connection, genre_id: int) -> str | None:

@@ -69,16 +69,17 @@ def make(
     `on_progress(songs done, songs, what is being done)` may raise to stop. Returns `songs`, `imported` (new tracks) and
     `failed` (path and reason).
     """
+    places = list(_places(settings))
 
     def part(number: int, message: str) -> Callable[[int, int], None]:
         """Tell of one of three parts of the work as of a third of each song."""
         return lambda done, total: on_progress(
-            round(N_SONGS * (number + (done / total if total else 1)) / 3), N_SONGS, message
+            round(len(places) * (number + (done / total if total else 1)) / 3), len(places), message
         )
 
     tell = part(0, "Making songs up")
-    for done, (style, number, path) in enumerate(_places(settings)):
-        tell(done, N_SONGS)
+    for done, (style, number, path) in enumerate(places):
+        tell(done, len(places))
         if not path.exists():
             with whole(path) as partial:
                 partial.write_bytes(
@@ -103,7 +104,7 @@ def make(
         check=check,
         on_progress=part(2, "Making spectrograms"),
     )
-    return {"songs": N_SONGS, "imported": answer["imported"], "failed": answer["failed"]}
+    return {"songs": len(places), "imported": answer["imported"], "failed": answer["failed"]}
 
 
 def track_ids(database: Database, settings: Settings) -> list[int]:

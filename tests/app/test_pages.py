@@ -84,7 +84,9 @@ def labels(shown: AppTest) -> set[str]:
 @pytest.mark.parametrize(
     ("page", "next_step"),
     [
-        ("home", "Next: Import songs"),
+        ("home", "Import my music"),
+        ("home", "Start from playlists"),
+        ("home", "Make a sample library"),
         ("explore", "Import songs"),
         ("label", "Import songs"),
         ("playlists", "Read"),
@@ -784,11 +786,12 @@ def test_a_wish_that_nobody_fetches_can_be_fetched_at_once(database: Database, q
 
 
 def test_home_lets_a_newcomer_try_the_model_that_comes_along(
-    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    home: Settings, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    Playlists(database).take_in(playlist("one", listed(1)), {"techno": 1.0})
     assert "Just try it: drop in a song" not in labels(show("home"))
     models.publish(tmp_path / "project" / "models" / "genrescope-first")
     monkeypatch.setattr("core.settings.PROJECT", tmp_path / "project")
     shown = show("home")
-    assert {"Just try it: drop in a song", "Next: Import songs"} <= set(labels(shown))
+    assert {"Just try it: drop in a song", "Next: Collect the songs"} <= set(labels(shown))
     assert any("no model of your own yet" in one.value for one in shown.markdown)

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from core.audio.waveform import DecodeReport, as_wav, blocks, excerpt, load, probe
+from core.audio.waveform import DecodeReport, as_flac, as_wav, blocks, excerpt, load, probe
 from core.errors import AudioError
 from tests.sounds import CODECS, tone, write_float_wav, write_sound
 
@@ -537,6 +537,17 @@ def test_a_wav_of_y_decodes_to_y(n: int) -> None:
 def test_a_wav_of_too_loud_sound_is_clipped_and_does_not_wrap() -> None:
     y = np.array([2.0, -2.0] * 100, np.float32)
     np.testing.assert_allclose(load(io.BytesIO(as_wav(y))), y.clip(-1, 1), atol=1e-4)
+
+
+@pytest.mark.parametrize("n", [1, 100, RATE, 100_000])
+def test_a_flac_of_y_decodes_to_y_and_says_what_it_is(n: int) -> None:
+    y = noise(10, sample_rate=RATE)[:n].astype(np.float32)
+    flac = as_flac(y, tags={"artist": "Somebody", "title": "Söng"})
+    np.testing.assert_allclose(load(io.BytesIO(flac)), y.clip(-1, 1), atol=1e-4)
+    told = probe(io.BytesIO(flac))
+    assert (told.container, told.codec, told.sample_rate, told.channels) == ("flac", "flac", RATE, 1)
+    assert (told.tags["artist"], told.tags["title"]) == ("Somebody", "Söng")
+    assert as_flac(y, tags={"artist": "Somebody", "title": "Söng"}) == flac
 
 
 # -- real files --------------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ expect.set_options(timeout=60_000)
 
 def import_folder(page: Page, server: Server, folder: Path, songs: int) -> None:
     page.goto(server.url)
-    page.get_by_role("button", name="Next: Import songs").click()
+    page.get_by_role("button", name="Import my music").click()
     expect(page.get_by_role("heading", name="Library")).to_be_visible()
     page.get_by_label("Folder of songs on this computer", exact=True).fill(str(folder))
     page.keyboard.press("Enter")

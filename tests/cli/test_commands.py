@@ -27,6 +27,7 @@ from tests.sounds import drone, write_library, write_sound
 PROJECT = Path(__file__).resolve().parents[2]
 COMMANDS = [
     "import",
+    "sample",
     "tracks",
     "genre-votes",
     "match",
@@ -78,6 +79,20 @@ def run(*arguments: object, home: Path) -> Answer:
 def invoke(*arguments: object) -> Result:
     """A command in this process: quicker, where nothing long is done."""
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_a_sample_library_is_made_and_removed(tmp_path: Path) -> None:
+    assert run("sample", home=tmp_path).document == {"songs": 96, "imported": 96, "failed": []}
+    status = run("status", home=tmp_path).document
+    assert (status["ready"], status["genres"], status["artists"]) == (96, 8, 6)
+    assert run("sample", home=tmp_path).document["imported"] == 0
+    removed = run("sample", "--remove", home=tmp_path).document
+    assert removed["removed"] == 96
+    assert removed["genres"][0] == "made-up belfry"
+    status = run("status", home=tmp_path).document
+    assert [status[name] for name in ("tracks", "ready", "genres")] == [0, 0, 0]
+    assert not (tmp_path / "data" / "samples").exists()
+    assert not list((tmp_path / "data").rglob("*.npy"))
 
 
 # -- the journey -------------------------------------------------------------------------------------------------------
