@@ -151,8 +151,38 @@ def spectrogram(
     duration_s = codes.shape[0] * recipe.frame_s
     figure = px.imshow(picture(codes), origin="lower", aspect="auto", binary_string=True, binary_compression_level=4)
     figure.update_traces(x0=begin_s, dx=factor * recipe.frame_s, hovertemplate="%{x:.1f} s<extra></extra>")
+    _hertz_axis(figure, recipe, filters)
+    figure.update_xaxes(title="seconds", range=[begin_s, begin_s + duration_s], showgrid=False, zeroline=False)
+    for start_s, end_s in crops:
+        figure.add_vrect(x0=start_s, x1=end_s, fillcolor="rgba(255,255,255,0.10)", line={"color": "white", "width": 2})
+    figure.update_layout(height=340, margin={"l": 0, "r": 0, "t": 8, "b": 0}, dragmode="zoom")
+    return figure
+
+
+def mean_course(course: FloatArray, recipe: SpectrogramRecipe, *, low: float, high: float) -> go.Figure:
+    """A mean spectrogram, (n_columns, n_mels) dB, over the course of a song in percent; `low` is dark, `high` bright, dB."""
+    shades = np.clip((course.T - low) / max(high - low, 1) * 255, 0, 255).astype(np.uint8)
+    figure = px.imshow(_coloured(shades), origin="lower", aspect="auto", binary_string=True, binary_compression_level=4)
+    figure.update_traces(x0=0, dx=100 / len(course), hovertemplate="%{x:.0f} %<extra></extra>")
+    _hertz_axis(figure, recipe, None, lowest=500)
+    figure.update_xaxes(
+        title="% of the song",
+        range=[0, 100],
+        tickvals=[0, 25, 50, 75, 100],
+        fixedrange=True,
+        showgrid=False,
+        zeroline=False,
+    )
+    figure.update_layout(height=220, margin={"l": 0, "r": 0, "t": 8, "b": 0}, dragmode=False)
+    return figure
+
+
+def _hertz_axis(
+    figure: go.Figure, recipe: SpectrogramRecipe, filters: FloatArray | None, *, lowest: float = 0.0
+) -> None:
+    """Frequencies beside the bands of a picture, from `lowest` Hz on: further down they would lie on each other."""
     frequencies = mel_frequencies(recipe, filters=filters)
-    ticks = [hertz for hertz in HERTZ_TICKS if frequencies[0] <= hertz <= recipe.sample_rate / 2]
+    ticks = [hertz for hertz in HERTZ_TICKS if max(frequencies[0], lowest) <= hertz <= recipe.sample_rate / 2]
     figure.update_yaxes(
         tickvals=[int(np.abs(frequencies - hertz).argmin()) for hertz in ticks],
         ticktext=[f"{hertz // 1000} kHz" if hertz >= 1000 else f"{hertz} Hz" for hertz in ticks],
@@ -161,11 +191,6 @@ def spectrogram(
         showgrid=False,
         zeroline=False,
     )
-    figure.update_xaxes(title="seconds", range=[begin_s, begin_s + duration_s], showgrid=False, zeroline=False)
-    for start_s, end_s in crops:
-        figure.add_vrect(x0=start_s, x1=end_s, fillcolor="rgba(255,255,255,0.10)", line={"color": "white", "width": 2})
-    figure.update_layout(height=340, margin={"l": 0, "r": 0, "t": 8, "b": 0}, dragmode="zoom")
-    return figure
 
 
 def picture(codes: CodeArray) -> npt.NDArray[np.uint8]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pandas as pd
 import streamlit as st
 
-from app import answers, evaluation_charts, sounds, state, ui
+from app import answers, evaluation_charts, sounds, state, terms, ui
 from core.errors import LibraryError
 from core.files import duration_in_words
 from core.jobs import kinds
@@ -184,6 +184,7 @@ def confusion_section(evaluation: Evaluation, songs: Sequence[EvaluatedSong]) ->
     """What is taken for what; the songs behind a cell."""
     told = state.figures(evaluation)
     st.caption("Rows are the true genres, columns the answers. Click a cell to hear its songs.")
+    terms.term("confusion matrix")
     picked = st.altair_chart(
         evaluation_charts.confusion(told["confusion"], evaluation.genres),
         on_select="rerun",

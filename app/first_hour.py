@@ -79,7 +79,9 @@ def _make() -> None:
 
 def _removal(n: int) -> None:
     made_up = {sample.genre_of(style) for style in STYLES}
-    learned = [entry for entry in answers.model_entries() if entry.own and entry.card and {*entry.card.genres} <= made_up]
+    learned = [
+        entry for entry in answers.model_entries() if entry.own and entry.card and {*entry.card.genres} <= made_up
+    ]
     st.markdown(
         f"{ui.counted(n, 'made-up song')}, their genres, votes, spectrograms and files are removed. Songs of your own stay. "
         "This is not undone with *Undo*: you make the same library again with one click."

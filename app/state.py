@@ -13,6 +13,8 @@ import streamlit as st
 
 from app import charts, session
 from core.audio import waveform
+from core.audio.character import Character
+from core.audio.character import character as character_of
 from core.audio.store import SpectrogramStore
 from core.collecting.places import pauses
 from core.database import Database
@@ -58,8 +60,10 @@ MAP_KIND, MAP_MOUSE = "map-kind", "map-mouse"
 
 VIEW = "view"
 """What the Genres page shows."""
-EXPLORE_VIEW = "explore-view"
-"""What the Explore page shows."""
+EXPLORE_VIEW, WORDS, OF_GENRE = "show", "words", "genre"
+"""What the Explore page shows, and which songs it offers: those that hold these words, and of this genre. In its address, too."""
+COMPARED_KIND, COMPARED_GENRES, COMPARED_SONGS = "compare", "genres", "compared-songs"
+"""What the Explore page compares: songs or genres, and which."""
 LOOKED_AT = "looked-at"
 """Track to open the Explore page with."""
 SIGN_IN = "sign-in"
@@ -474,6 +478,12 @@ def import_preview(directory: str, csv_file: str | None) -> tuple[list[PreviewRo
 def spectrogram(sha256: str) -> CodeArray:
     """A song's spectrogram, (n_frames, n_mels) uint8."""
     return SpectrogramStore(settings().spectrograms, RECIPE.fingerprint).read(sha256)
+
+
+@st.cache_data(show_spinner=False, max_entries=500)
+def character(sha256: str) -> tuple[Character, FloatArray]:
+    """A song's figures and mean course (`core.audio.character`)."""
+    return character_of(spectrogram(sha256), RECIPE)
 
 
 @st.cache_data(show_spinner="Preparing the sound …", max_entries=8)

@@ -5,9 +5,8 @@ from collections import Counter
 import pandas as pd
 import streamlit as st
 
-from app import charts, predicting, sounds, state, ui
+from app import charts, comparing, predicting, sounds, state, terms, ui
 from core.audio.crops import crop_starts
-from core.library import summary
 from core.library.store import TrackRow
 from core.recipes import TrainingRecipe
 
@@ -15,19 +14,18 @@ OFFERED = 200  # songs to choose from: more is for searching
 CROP_FRAMES = TrainingRecipe().crop_frames
 
 
-def song(tracks: list[TrackRow]) -> None:
+def song(tracks: list[TrackRow], found: list[TrackRow]) -> None:
     """One song: sound, waveform, spectrogram, crops."""
     asked = str(state.take(state.LOOKED_AT) or st.query_params.get("track", ""))
-    left, right = st.columns([1, 2])
-    words = left.text_input("Search", placeholder="title, artist, genre …", icon=":material/search:")
-    offered = {track.id: track for track in summary.matching(tracks, words)[:OFFERED]}
-    if not words:
+    offered = {track.id: track for track in found[:OFFERED]}
+    if len(found) == len(tracks):
         offered |= {track.id: track for track in tracks if str(track.id) == asked}
     if not offered:
-        st.info("No song is found for these words.", icon=":material/search_off:")
+        st.info("No song is found for these words and this genre.", icon=":material/search_off:")
         return
     first = list(offered).index(int(asked)) if asked.isdigit() and int(asked) in offered else 0
-    track = offered[right.selectbox("Song", list(offered), first, format_func=lambda number: _name(offered[number]))]
+    names = {number: comparing.name_of(track) for number, track in offered.items()}
+    track = offered[st.selectbox("Song", list(offered), first, format_func=names.__getitem__)]
     st.query_params["track"] = str(track.id)
     sound = f" · {track.codec}, {track.sample_rate:,} Hz" if track.path else ""
     reason = f" · {ui.plain(track.reason)}" if track.reason else ""
@@ -53,6 +51,7 @@ def song(tracks: list[TrackRow]) -> None:
             f"Mel spectrogram: time from left to right, frequency from bottom to top; dark is {low:.0f} dB, bright "
             f"{high:.0f} dB. Drag to look closer, double-click to go back."
         )
+        terms.terms("mel spectrogram", "crop")
         if st.toggle("What else sounds like this?", key="alike"):
             predicting.like_a_track(track.id, track.artist)
 
@@ -101,10 +100,6 @@ def collection(tracks: list[TrackRow]) -> None:
         st.altair_chart(charts.mean_spectra(spectra, genres, state.RECIPE, state.colours()))
 
 
-def _name(track: TrackRow) -> str:
-    return f"{track.artist} – {track.title}" if track.artist else track.title
-
-
 ui.header("Explore", "Hear and see a song as the network gets it, and what your library is made of.")
 tracks = state.tracks()
 if not tracks:
@@ -112,13 +107,16 @@ if not tracks:
     st.stop()
 view = st.segmented_control(
     "View",
-    ["One song", "The whole library"],
+    ["One song", "Compare", "The whole library"],
     default="One song",
     required=True,
     label_visibility="collapsed",
     key=state.EXPLORE_VIEW,
+    bind="query-params",
 )
-if view == "One song":
-    song(tracks)
-else:
+if view == "The whole library":
     collection(tracks)
+elif view == "Compare":
+    comparing.compare(tracks)
+else:
+    song(tracks, comparing.filters(tracks))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from app import sounds, state, ui
+from app import sounds, state, terms, ui
 from core.audio.waveform import SUFFIXES
 from core.files import duration_in_words
 from core.jobs import kinds
@@ -93,6 +93,7 @@ def spectrogram_section(tracks: list[TrackRow], job: Job | None) -> None:
             f"**{waiting:,} songs have no spectrogram yet.** It is the picture of a song that a network learns from "
             f"(about {duration_in_words(waiting * 0.15)} on two cores)."
         )
+        terms.term("mel spectrogram")
     left, right = st.columns([1, 3])
     if waiting and left.button("Make spectrograms", type="primary", icon=":material/equalizer:"):
         state.begin(kinds.submit_preprocess(state.queue(), retry_failed=False))

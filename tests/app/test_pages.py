@@ -415,8 +415,8 @@ def test_views_where_one_song_has_one_genre(database: Database, view: str) -> No
 
 def test_both_views_of_explore(database: Database) -> None:
     taken_in(database)
-    for view in ("One song", "The whole library"):
-        assert dangers(show("explore", **{"explore-view": view})) == []
+    for view in ("One song", "Compare", "The whole library"):
+        assert dangers(show("explore", **{"show": view})) == []
     shown = show("explore")
     assert any("vote" in expander.label for expander in shown.expander)
     assert "no sound yet" in shown.info[0].value
