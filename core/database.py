@@ -45,6 +45,41 @@ class Database:
                 self._watching = _connect(self.path, check_same_thread=False)
             return int(self._watching.execute("PRAGMA data_version").fetchone()[0])
 
+    def copy_to(self, path: Path) -> None:
+        """Write the library as it is at one moment to a new file, while others write on; the file stands by itself."""
+        with closing(_connect(self.path)) as source, closing(sqlite3.connect(path)) as copy:
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")
+
+    def take_over(self, other: "Database") -> None:
+        """Become what `other` is, whole or not at all, while others have this file open: they see it as one great write."""
+        with closing(_connect(other.path)) as source, closing(_connect(self.path)) as here:
+            source.backup(here)
+
+    def row_counts(self) -> dict[str, int]:
+        """How many rows each table has."""
+        with self.read() as db:
+            tables = [
+                row["name"] for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+            ]
+            return {name: int(db.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]) for name in tables}  # noqa: S608
+
+    def build(self) -> dict[tuple[str, str], str]:
+        """How the library is built: the statement behind each table, index, view and trigger, by kind and name."""
+        with self.read() as db:
+            rows = db.execute("SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
+        return {(row["type"], row["name"]): row["sql"] for row in rows}
+
+    def refuse_damaged(self) -> None:
+        """Look at every page and every reference. `LibraryError` with the first fault."""
+        with self.read() as db:
+            told = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            dangling = db.execute("PRAGMA foreign_key_check").fetchone()
+        if told != "ok" or dangling is not None:
+            raise LibraryError(
+                f"The library {self.path} is damaged: {told if told != 'ok' else 'rows that hang on nothing'}."
+            )
+
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """A connection for queries; it sees one state of the library throughout."""
@@ -98,6 +133,20 @@ def _keep_a_log(connection: sqlite3.Connection) -> None:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
                 raise
             time.sleep(0.01)
+
+
+def known_version() -> int:
+    """The number of migrations that this Genrescope knows: a library that has had more is of a newer one."""
+    return len(list(MIGRATIONS.glob("[0-9]*.sql")))
+
+
+def version_of(path: Path) -> int:
+    """How many migrations a library file has had. `LibraryError` if it is no library."""
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            return _version(connection)
+    except sqlite3.DatabaseError as error:
+        raise LibraryError(f"{path.name} is no library: {error}.") from error
 
 
 def _migrate(path: Path) -> None:

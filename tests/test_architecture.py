@@ -34,7 +34,7 @@ FLOORS = [
     ],
     ["core.library", "core.sources"],
     ["core.collecting", "core.learning", "core.inference"],
-    ["core.quality"],
+    ["core.quality", "core.keeping"],
     ["core.jobs.kinds", "core.jobs.worker", "core.doctor"],
     ["core.cli"],
     ["core.__main__", "app"],

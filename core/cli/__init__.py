@@ -4,11 +4,12 @@ With `--json`, standard output is one JSON document and nothing else; progress i
 Exit codes: 0 done; 1 some items failed (each told), or the command failed (`{"error": text}`); 2 wrong usage.
 
 Rooms: `frame` (what all commands share) · `playlists` · `songs` · `collecting` · `models` · `sharing` · `evaluating` · `labelling` ·
-`workspace`.
+`workspace` ·
+`keeping`.
 """
 
 # importing a room registers its commands
-from core.cli import collecting, evaluating, labelling, models, playlists, sharing, songs, workspace  # noqa: F401
+from core.cli import collecting, evaluating, keeping, labelling, models, playlists, sharing, songs, workspace  # noqa: F401
 from core.cli.frame import app
 
 __all__ = ["app"]

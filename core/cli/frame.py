@@ -46,6 +46,9 @@ ORDER = (
     "embed",
     "models",
     "status",
+    "backup",
+    "restore",
+    "disk",
     "doctor",
     "worker",
 )

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from core.errors import JobStopped
+from core.errors import JobStopped, LibraryError
 from core.jobs.context import JobContext
 from core.jobs.queue import Job, Queue
 from core.library.importing import GenreFrom, import_folder
@@ -15,6 +15,7 @@ from core.library.preprocessing import preprocess
 from core.library.runs import Runs
 from core.library.store import Library
 from core.recipes import SpectrogramRecipe, TrainingRecipe
+from core.settings import Settings
 
 Kind = Callable[[JobContext], dict[str, Any]]
 """A job's doing: its answer is the job's result."""
@@ -366,6 +367,46 @@ def embed_job(context: JobContext) -> dict[str, Any]:
     return {"model": loaded.name, "embedded": made, "songs": len(known.track_ids), "on_map": asked["on_map"]}
 
 
+def submit_backup(queue: Queue, settings: Settings, holds: str, *, to: Path | None = None) -> Job:
+    """Ask for a backup of the library as one file, `to` a path, else among the backups of the workspace."""
+    from core.keeping.backup import HOLDS, new_path
+
+    if holds not in HOLDS:
+        raise LibraryError(f"A backup may hold: {', '.join(HOLDS)}.")
+    if to is not None and to.exists():
+        raise LibraryError(f"There is a file {to} already. Choose another name.")
+    path = to.absolute() if to else new_path(settings, holds)
+    return queue.submit("backup", {"holds": holds, "path": str(path)}, key=f"backup:{holds}:{to or ''}")
+
+
+def backup_job(context: JobContext) -> dict[str, Any]:
+    """Do what `submit_backup` asked for. The result tells its `path`, `size_bytes`, `rows` and `left_out`."""
+    context.check()
+    from core.keeping.backup import back_up, in_words
+    from core.keeping.restoring import look
+
+    asked = context.job.parameters
+    path = Path(asked["path"])
+    if context.job.attempt > 1 and path.exists():  # made whole just before a crash
+        manifest = look(path)
+    else:
+        manifest = back_up(
+            context.database,
+            context.settings,
+            path,
+            asked["holds"],
+            check=context.check,
+            on_progress=lambda done, total: context.report(done // 1_000_000, total // 1_000_000, "megabytes"),
+        )
+    return {
+        "path": str(path),
+        "size_bytes": path.stat().st_size,
+        "rows": manifest.rows,
+        "left_out": manifest.left_out,
+        "told": in_words(manifest),
+    }
+
+
 KINDS: dict[str, Kind] = {
     "import": import_job,
     "sample": sample_job,
@@ -380,6 +421,7 @@ KINDS: dict[str, Kind] = {
     "collect": collect_job,
     "fetch_model": fetch_model_job,
     "embed": embed_job,
+    "backup": backup_job,
 }
 
 

@@ -18,9 +18,9 @@ MAX_ATTEMPTS = 10
 """A job that takes its worker down this often without getting further is given up."""
 GIVEN_UP = "The worker was ended again and again at the same place (out of memory?). See the worker's log."
 
-MAIN, SIDE_LANES = "main", ("collect", "musicbrainz", "fetch_model")
+MAIN, SIDE_LANES = "main", ("collect", "musicbrainz", "fetch_model", "backup")
 """Kinds of job that may last for days are each a lane of their own, so that others need not wait for them; so is what only
-waits for the web, so that it need not wait for a training. All other kinds are the main lane. The jobs of a lane are done
+waits for the web or the disk, so that it need not wait for a training. All other kinds are the main lane. The jobs of a lane are done
 one after another."""
 _IN_LANE = "(? IS NULL OR iif(kind IN (SELECT value FROM json_each(?)), kind, ?) = ?)"
 
@@ -194,6 +194,24 @@ class Queue:
                 _lane(lane),
             ).fetchall()
         return [_job(row) for row in rows]
+
+    def at_work(self) -> list[Job]:
+        """Jobs that wait, or that a living worker is doing, oldest first."""
+        with self._database.read() as db:
+            rows = db.execute(
+                "SELECT * FROM jobs WHERE state = 'queued' OR (state = 'running' AND lease_until >= ?) ORDER BY id",
+                (self._clock(),),
+            ).fetchall()
+        return [_job(row) for row in rows]
+
+    def stop_all(self, message: str) -> None:
+        """Nothing is being done: jobs that are said to be, or wait, have stopped. Of a library that came from elsewhere."""
+        with self._database.write() as db:
+            db.execute(
+                "UPDATE jobs SET state = 'stopped', message = ?, finished_at = ?, lease_until = NULL, seconds_left = NULL "
+                "WHERE state IN ('queued', 'running')",
+                (message, now()),
+            )
 
     def claimable(self, *, lane: str | None = None) -> bool:
         """Whether a job (of a lane, or any) waits, or its worker is dead."""

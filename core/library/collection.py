@@ -246,6 +246,14 @@ class Collection:
             ).fetchall()
         return [row[0] for row in rows]
 
+    def needed(self) -> set[str]:
+        """Paths of all sounds that tracks have, or candidates that may still be wanted."""
+        with self._database.read() as db:
+            rows = db.execute(
+                "SELECT path FROM audio_files UNION SELECT json_extract(sound, '$.path') FROM candidates WHERE sound IS NOT NULL"
+            ).fetchall()
+        return {row[0] for row in rows if row[0]} - set(self.turned_down())
+
     def moved(self, paths: Mapping[str, str], gone: Iterable[str]) -> None:
         """Files (by SHA-256) lie at these `paths` now; those `gone` lie nowhere."""
         with self._database.write() as db:

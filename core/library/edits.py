@@ -93,6 +93,25 @@ def undo(database: Database, edit_id: int) -> None:
             raise LibraryError(IN_THE_WAY) from error
 
 
+def sounds_to_come_back(database: Database) -> set[str]:
+    """Paths of audio files whose rows an edit has removed or changed, and undoing it would bring back."""
+    with database.read() as db:
+        rows = db.execute(
+            "SELECT json_extract(row, '$.path') AS path FROM edit_changes WHERE table_name = 'audio_files' UNION "
+            "SELECT json_extract(json_extract(row, '$.sound'), '$.path') FROM edit_changes WHERE table_name = 'candidates'"
+        ).fetchall()
+    return {row["path"] for row in rows if row["path"]}
+
+
+def recordings_to_come_back(database: Database) -> set[str]:
+    """SHA-256 of audio files whose rows undoing an edit would bring back."""
+    with database.read() as db:
+        rows = db.execute(
+            "SELECT json_extract(row, '$.sha256') AS sha256 FROM edit_changes WHERE table_name = 'audio_files'"
+        ).fetchall()
+    return {row["sha256"] for row in rows if row["sha256"]}
+
+
 def free_id(db: sqlite3.Connection, table: str) -> int:
     """An id for a new row of `table`: of no row there, nor of one that an edit removed, which could then not come back."""
     row = db.execute(
