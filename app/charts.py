@@ -159,8 +159,10 @@ def spectrogram(
     return figure
 
 
-def mean_course(course: FloatArray, recipe: SpectrogramRecipe, *, low: float, high: float) -> go.Figure:
+def mean_course(course: FloatArray, recipe: SpectrogramRecipe, *, low: float, high: float) -> "go.Figure":
     """A mean spectrogram, (n_columns, n_mels) dB, over the course of a song in percent; `low` is dark, `high` bright, dB."""
+    import plotly.express as px
+
     shades = np.clip((course.T - low) / max(high - low, 1) * 255, 0, 255).astype(np.uint8)
     figure = px.imshow(_coloured(shades), origin="lower", aspect="auto", binary_string=True, binary_compression_level=4)
     figure.update_traces(x0=0, dx=100 / len(course), hovertemplate="%{x:.0f} %<extra></extra>")
@@ -178,7 +180,7 @@ def mean_course(course: FloatArray, recipe: SpectrogramRecipe, *, low: float, hi
 
 
 def _hertz_axis(
-    figure: go.Figure, recipe: SpectrogramRecipe, filters: FloatArray | None, *, lowest: float = 0.0
+    figure: "go.Figure", recipe: SpectrogramRecipe, filters: FloatArray | None, *, lowest: float = 0.0
 ) -> None:
     """Frequencies beside the bands of a picture, from `lowest` Hz on: further down they would lie on each other."""
     frequencies = mel_frequencies(recipe, filters=filters)

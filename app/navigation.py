@@ -18,6 +18,7 @@ TABLE = (
     ("evaluate", "Evaluate", ":material/fact_check:"),
     ("predict", "Predict", ":material/graphic_eq:"),
     ("map", "Map", ":material/scatter_plot:"),
+    ("system", "System", ":material/settings:"),
 )
 
 

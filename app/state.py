@@ -3,6 +3,7 @@
 Beside `session` and `answers`, which know no library, nowhere else is either touched.
 """
 
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -12,6 +13,7 @@ from typing import Any, TypeVar, cast
 import streamlit as st
 
 from app import charts, session
+from core import doctor
 from core.audio import waveform
 from core.audio.character import Character
 from core.audio.character import character as character_of
@@ -21,6 +23,7 @@ from core.database import Database
 from core.inference.neighbours import Neighbourhood
 from core.jobs import worker
 from core.jobs.queue import Job, Queue
+from core.keeping import backup, disk
 from core.learning import model as models
 from core.learning import reporting, sharing
 from core.learning.comparison import compare_evaluations
@@ -102,6 +105,8 @@ EVALUATION, COMPARED = "evaluation", "compared"
 """The evaluation that the Evaluate page shows, and the one it is held against."""
 EVALUATE_VIEW = "evaluate-view"
 """What the Evaluate page shows of it."""
+SYSTEM_VIEW = "system-view"
+"""What the System page shows."""
 HEARD = "heard"
 """Which songs of an evaluation are being heard, and the place among them."""
 BEGIN_OPEN = "begin-open"
@@ -322,6 +327,52 @@ def counts() -> Mapping[str, int]:
 def sample_tracks() -> list[int]:
     """The made-up songs of the sample library; cached as `tracks`."""
     return kept(lambda: sample.track_ids(database(), settings()), "sample")
+
+
+@st.cache_data(show_spinner="Looking at this machine …", ttl=600, max_entries=2)
+def _findings() -> list[doctor.Finding]:
+    return doctor.examine(settings())
+
+
+def findings() -> list[doctor.Finding]:
+    """What is there and what is missing on this machine; looked at anew after ten minutes, or `look_again`."""
+    return _findings()
+
+
+def look_again() -> None:
+    """Findings of before are let go."""
+    _findings.clear()
+
+
+@st.cache_data(show_spinner="Looking at every file …", ttl=60, max_entries=2)
+def _disk_uses(version: int) -> list[disk.Use]:
+    return disk.measure(database(), settings())
+
+
+def disk_uses() -> list[disk.Use]:
+    """What of the workspace takes how much disk; looked at anew after a minute, or when the library changed."""
+    return _disk_uses(database().version())
+
+
+@st.cache_data(show_spinner="Looking at every file …", ttl=60, max_entries=2)
+def _backup_sizes(version: int) -> dict[backup.Holds, int]:
+    return backup.sizes(database(), settings())
+
+
+def backup_sizes() -> Mapping[backup.Holds, int]:
+    """Bytes that each kind of backup would take; as `disk_uses`."""
+    return _backup_sizes(database().version())
+
+
+def forget_disk_uses() -> None:
+    """Files have gone or come."""
+    _disk_uses.clear()
+    _backup_sizes.clear()
+
+
+def free_bytes() -> int:
+    """Free on the disk of the workspace."""
+    return shutil.disk_usage(settings().data).free
 
 
 def label_reviews() -> LabelReviews:

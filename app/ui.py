@@ -255,6 +255,8 @@ def _outcome(kind: str, result: Mapping[str, Any]) -> None:
         told = f"{plain(result['name'])} can be chosen now; it knows {plain(', '.join(result['genres']))}"
     elif kind == "embed":
         told = f"{plain(result['model'])} knows where {counted(result['songs'], 'song')} lie"
+    elif kind == "backup":
+        told = plain(result["told"])
     elif kind in ("evaluate", "crossvalidate"):
         told = f"{result['accuracy']:.0%} of {counted(result['songs'], 'song')} right"
     elif kind == "musicbrainz":

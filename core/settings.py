@@ -5,12 +5,16 @@ Sources, strongest first: arguments, environment `GENRESCOPE_*`, `.env`, `.strea
 
 import ipaddress
 import os
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -164,3 +168,41 @@ def _is_loopback(address: str | None) -> bool:
         return address == "localhost" or ipaddress.ip_address((address or "").strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+@dataclass(frozen=True)
+class InForce:
+    """A setting as it is: the `name` to set it by, what it is (a secret is not shown), and where that comes from."""
+
+    name: str
+    value: str
+    source: str
+    explained: str
+
+
+def in_force(settings: Settings) -> list[InForce]:
+    """Every setting, and where it comes from."""
+    kind = type(settings)
+    sources: list[tuple[str, PydanticBaseSettingsSource]] = [
+        ("environment", EnvSettingsSource(kind)),
+        (".env", DotEnvSettingsSource(kind)),
+        ("secrets.toml", TomlConfigSettingsSource(kind)),
+    ]
+    said = {where: set(source()) for where, source in sources}
+    told = []
+    for name, field in kind.model_fields.items():
+        value = getattr(settings, name)
+        where = next((where for where, names in said.items() if name in names), "")
+        if not where:
+            where = "default" if value == field.get_default(call_default_factory=True) else "command line"
+        told.append(InForce(f"GENRESCOPE_{name.upper()}", _shown(value), where, field.description or ""))
+    return told
+
+
+def _shown(value: object) -> str:
+    """A setting as text, without its secrets."""
+    if isinstance(value, SecretStr):
+        return "•••• (given, not shown)"
+    if value is None or value == "":
+        return "not set"
+    return re.sub(r"//[^/@\s]*@", "//••••@", str(value))

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 from pydantic_settings import SettingsConfigDict
 
-from core.settings import PROJECT, Settings
+from core.settings import PROJECT, Settings, in_force
 
 
 @pytest.fixture
@@ -128,3 +128,23 @@ def test_listening_outside_has_to_be_told_twice(address: str | None, monkeypatch
     assert Settings(mode="demo").refusal_to_listen(address) == ""
     monkeypatch.setenv("GENRESCOPE_ALLOW_OUTSIDE", "yes")
     assert Settings().refusal_to_listen(address) == ""
+
+
+def test_every_setting_tells_where_it_comes_from_and_no_secret(
+    sources: type[Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secrets.toml").write_text('spotify_client_id = "very secret"\nlease_s = 1\n')
+    (tmp_path / ".env").write_text("GENRESCOPE_PROCESSES=3\nGENRESCOPE_LEASE_S=2\n")
+    monkeypatch.setenv("GENRESCOPE_DASK_SCHEDULER", "tcp://me:pass@host:8786")
+    told = {one.name: one for one in in_force(sources(home=tmp_path))}
+    assert set(told) == {f"GENRESCOPE_{name.upper()}" for name in Settings.model_fields}
+    where = {name.removeprefix("GENRESCOPE_").lower(): one.source for name, one in told.items()}
+    assert where["spotify_client_id"] == "secrets.toml"
+    assert where["lease_s"] == where["processes"] == ".env"
+    assert where["dask_scheduler"] == "environment"
+    assert where["home"] == "command line"
+    assert where["contact"] == where["max_audio_s"] == where["spotify_client_secret"] == "default"
+    assert told["GENRESCOPE_LEASE_S"].value == "2.0"
+    assert told["GENRESCOPE_SPOTIFY_CLIENT_SECRET"].value == "not set"
+    text = " ".join(one.value for one in told.values())
+    assert "very secret" not in text and "pass" not in text and "host:8786" in text

@@ -84,7 +84,7 @@ def disk(
             answer(
                 as_json,
                 {"freed_bytes": freed, "files": files},
-                [f"{size_in_words(freed)} in {files:,} files are gone."],
+                [f"{size_in_words(freed)} freed; {files:,} files removed."],
             )
             return
         uses = room.measure(database, settings)

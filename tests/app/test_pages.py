@@ -35,7 +35,20 @@ from tests.lists import listed, playlist
 
 RECIPE = SpectrogramRecipe()
 PROJECT = Path(__file__).resolve().parents[2]
-PAGES = ["home", "playlists", "genres", "collect", "library", "explore", "label", "train", "evaluate", "predict", "map"]
+PAGES = [
+    "home",
+    "playlists",
+    "genres",
+    "collect",
+    "library",
+    "explore",
+    "label",
+    "train",
+    "evaluate",
+    "predict",
+    "map",
+    "system",
+]
 VIEWS = ["Vocabulary", "Charts", "Several genres", "Balance", "Same song twice?", "MusicBrainz"]
 NAME = "<script>alert(1)</script> *x* $x$ =cmd() `x` [x](http://x)"
 """A name that does harm, or looks like something else, where it is read as Markdown."""
