@@ -21,6 +21,8 @@ DOWNLOADABLE_BYTES = 500_000_000
 """A larger backup is not sent through the browser: where it lies is told."""
 LOG_BYTES = 40_000
 """So much of the end of a log is shown."""
+WAYS = ("A file", "A path, if it is large", "One that lies here")
+"""Where a backup is taken from."""
 STATES = {"queued": "waiting", "running": "at work", "done": "done", "failed": "failed", "stopped": "stopped"}
 
 
@@ -158,10 +160,10 @@ def disk_section() -> None:
     total, free = sum(use.size_bytes for use in uses), sum(use.free_bytes for use in uses)
     left, middle, right = st.columns(3)
     left.metric("This workspace takes", size_in_words(total), border=True)
-    middle.metric("Nothing needs", size_in_words(free), border=True)
+    middle.metric("Of it may go", size_in_words(free), border=True)
     right.metric("Free on the disk", size_in_words(state.free_bytes()), border=True)
     st.caption(f"It lies in {ui.plain(str(state.settings().home))}.")
-    for use in uses:
+    for use in (use for use in uses if use.files or use.linked):
         with st.container(border=True):
             told, act = st.columns([4, 1], vertical_alignment="center")
             size = "a link to elsewhere: left alone" if use.linked else size_in_words(use.size_bytes)
@@ -170,6 +172,8 @@ def disk_section() -> None:
             if use.free_files:
                 with act:
                     _clean(use)
+    if none := [use.title.lower() for use in uses if not (use.files or use.linked)]:
+        st.caption(f"Nothing yet: {', '.join(none)}.")
 
 
 def _clean(use: disk.Use) -> None:
@@ -233,12 +237,14 @@ def _restore() -> None:
     st.subheader("Restore")
     st.markdown("The library becomes what a backup holds, whole or not at all.")
     here = {path.name: path for path in backup.kept(state.settings())}
-    ways = (["One that lies here"] if here else []) + ["A file from this computer", "A path"]
-    way = st.radio("Which backup", ways, horizontal=True, label_visibility="collapsed")
+    way = st.radio("Which backup", WAYS, horizontal=True, label_visibility="collapsed")
     source: Path | BinaryIO | None = None
     if way == "One that lies here":
-        source = here[st.selectbox("Backup", list(here))]
-    elif way == "A path":
+        if here:
+            source = here[st.selectbox("Backup", list(here))]
+        else:
+            st.caption("None lies here yet.")
+    elif way.startswith("A path"):
         typed = st.text_input(
             "Where it lies on this computer", placeholder="/home/me/genrescope-20260101-everything.zip"
         )
@@ -313,4 +319,5 @@ def settings_section() -> None:
     st.dataframe(
         [{"name": one.name, "is": one.value, "from": one.source, "what it does": one.explained} for one in rows],
         hide_index=True,
+        height="content",
     )

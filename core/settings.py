@@ -53,7 +53,7 @@ class Settings(BaseSettings):
         20, ge=1, description="guests that may wait for their turn; others are asked to come back"
     )
     guest_patience_s: float = Field(90.0, gt=0, description="a guest waits this long for a turn, seconds")
-    home: Path = PROJECT
+    home: Path = Field(PROJECT, description="the workspace: a folder that holds data/ and models/")
     max_audio_s: float = Field(4 * 3600, gt=0, description="longest sound that is decoded, seconds")
     max_audio_bytes: int = Field(2_000_000_000, gt=0, description="largest audio file that is opened, bytes")
     processes: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, description="for spectrograms")
@@ -71,8 +71,8 @@ class Settings(BaseSettings):
         "", description="hosts, or host:port, that songs may be fetched from besides the known sites; commas between"
     )
     contact: str = Field("", description="an address or page by which MusicBrainz may reach you")
-    spotify_client_id: SecretStr | None = None
-    spotify_client_secret: SecretStr | None = None
+    spotify_client_id: SecretStr | None = Field(None, description="of your Spotify app: to read your own playlists")
+    spotify_client_secret: SecretStr | None = Field(None, description="of the same app")
     spotify_api_url: str = "https://api.spotify.com/v1"
     spotify_accounts_url: str = "https://accounts.spotify.com"
     deezer_api_url: str = "https://api.deezer.com"
