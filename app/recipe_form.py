@@ -107,20 +107,26 @@ def how_many_minutes(length: Mapping[str, Any], chosen: Mapping[str, Any], songs
     recipe = recipe_of(length, chosen)
     if not songs:
         return
-    if now := speed_of(recipe):
-        st.markdown(f"Takes **{speed.about(speed.estimate_s(now, recipe, songs))}** (measured on this machine).")
-        return
     asked = next((job for job in state.queue().history("speed") if _is_for(job, recipe)), None)
-    if asked is None:
+    if asked and asked.unfinished:
+        _measuring(asked.id)
+    elif now := speed_of(recipe):
+        st.markdown(f"Takes **{speed.about(speed.estimate_s(now, recipe, songs))}** (measured on this machine).")
+        if not speed.remembered(state.run_results(), recipe):
+            _measure_button(recipe)
+    elif asked:
+        st.caption(f"How long it takes could not be measured. {ui.plain(asked.message)}")
+        _measure_button(recipe)
+    else:
         asked = kinds.submit_speed(state.queue(), recipe)
         state.begin(asked)
-    if asked.unfinished:
         _measuring(asked.id)
-    else:
-        st.caption(f"How long it takes could not be measured. {ui.plain(asked.message)}")
-        if st.button("Measure again", type="tertiary", icon=":material/speed:"):
-            state.begin(kinds.submit_speed(state.queue(), recipe))
-            st.rerun()
+
+
+def _measure_button(recipe: TrainingRecipe) -> None:
+    if st.button("Measure again", type="tertiary", icon=":material/speed:", help="If the machine was busy, say."):
+        state.begin(kinds.submit_speed(state.queue(), recipe))
+        st.rerun()
 
 
 @st.fragment(run_every=1.0)
