@@ -10,6 +10,7 @@ import hashlib
 import shutil
 import stat
 import tempfile
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -32,6 +33,8 @@ from core.settings import Settings
 MAX_MANIFEST_BYTES = 500_000_000
 MAX_PACKING = 200
 """A member that unpacks to more than this times its size is no backup's."""
+LEFT_S = 3600.0
+"""What a killed restore has unpacked is removed by the next one after this long."""
 NOTHING = ("tracks", "playlists", "readings", "runs", "evaluations")
 """A library with no rows in these tables is empty: there is nothing to lose."""
 STOPPED = "It was at work when the library was backed up. Start it again to go on."
@@ -68,6 +71,9 @@ def restore(
     database = Database(settings.database)
     queue = Queue(database, lease_s=settings.lease_s)
     _refuse_at_work(queue)
+    for left in settings.data.glob(".partial-restore-*"):  # of one that was killed
+        if not left.is_symlink() and time.time() - left.stat().st_mtime > LEFT_S:
+            shutil.rmtree(left, ignore_errors=True)
     empty = is_empty(database)
     if not (empty or replace):
         raise LibraryError(

@@ -75,7 +75,7 @@ def upload(page: Page, server: Server, *files: Path) -> None:
     page.locator("input[type=file]").set_input_files([str(file) for file in files])
 
 
-@pytest.mark.parametrize("name", ["home", "library", "explore", "train", "predict"])
+@pytest.mark.parametrize("name", ["home", "library", "explore", "train", "predict", "system"])
 def test_deep_link_opens_first_on_a_fresh_server(server: Server, page: Page, name: str) -> None:
     page.goto(f"{server.url}/{'' if name == 'home' else name}")
     expect(page.get_by_role("heading", level=1)).to_have_text("Genrescope" if name == "home" else name.title())
@@ -122,6 +122,34 @@ def test_from_a_folder_to_a_spectrum_through_crashes(
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Undo: delete Made up").click()
     expect(page.get_by_text("Knows drone, hiss")).to_be_visible()
+
+
+def test_a_quick_look_is_told_noted_deleted_and_brought_back(server: Server, page: Page, songs_folder: Path) -> None:
+    import_folder(page, server, songs_folder, 24)
+    make_spectrograms(page, 24)
+    page.goto(f"{server.url}/train")
+    expect(page.get_by_text("(measured on this machine)")).to_be_visible(timeout=PATIENCE_MS)
+    page.get_by_text("Quick look").click()
+    page.get_by_text("Fine print").click()
+    expect(page.get_by_label("Rounds through all songs", exact=True)).to_have_value("6")
+    page.get_by_label("Name of the model", exact=True).fill("Quick")
+    page.get_by_role("button", name="Start training").click()
+    expect(page).to_have_title(re.compile(r"\d+% · Training"), timeout=PATIENCE_MS)
+    finish_training(page)
+    expect(page).to_have_title(re.compile(r"✓ \d+% · Genrescope"))
+    expect(page.get_by_text("Songs it gets wrong, now that it is finished")).to_be_visible()
+
+    page.get_by_text("Note, name, delete").click()
+    page.get_by_label("Note", exact=True).fill("The first *one*")
+    page.get_by_role("button", name="Keep the note").click()
+    expect(page.get_by_text("The first *one*").nth(1)).to_be_visible()  # beside the field it was typed into
+    page.get_by_role("button", name="Delete Quick").click()
+    undo = page.get_by_role("button", name="Undo: delete the run Quick")
+    expect(undo).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile("test songs right"))).to_have_count(0)
+    undo.click()
+    finish_training(page)
+    expect(page.get_by_text("The first *one*").first).to_be_visible()
 
 
 def test_training_stops_and_goes_on(server: Server, page: Page, songs_folder: Path) -> None:
