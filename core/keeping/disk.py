@@ -198,11 +198,15 @@ def _answers(files: list[Found], needs: _Needs) -> Iterable[Found]:
 
 
 def _backups(files: list[Found], needs: _Needs) -> Iterable[Found]:
-    """All but the newest of each kind."""
+    """All but the newest of each kind: names of a kind differ in their digits."""
+
+    def kind(one: Found) -> str:
+        return re.sub(r"\d+", "", one.path.name)
+
     newest: dict[str, float] = {}
     for one in files:
-        newest[one.path.suffix] = max(one.mtime, newest.get(one.path.suffix, 0.0))
-    return (one for one in files if one.mtime < newest[one.path.suffix])
+        newest[kind(one)] = max(one.mtime, newest.get(kind(one), 0.0))
+    return (one for one in files if one.mtime < newest[kind(one)])
 
 
 KINDS = {
@@ -231,7 +235,7 @@ KINDS = {
     ),
     "backups": _Kind(
         "Backups", "Backups made here, and the database before each update.",
-        "all but the newest", lambda settings: settings.data / "backups", _backups,
+        "all but the newest of each kind", lambda settings: settings.data / "backups", _backups,
     ),
     "bin": _Kind(
         "Bin", "Deleted models and trainings, to be brought back.",

@@ -86,7 +86,8 @@ def test_a_library_is_carried_to_another_machine(
 def test_jobs_disk_and_settings_are_told(server: Server, page: Page, songs_folder: Path) -> None:
     import_folder(page, server, songs_folder, 24)
     view(page, server, "Jobs")
-    expect(page.get_by_text("1: Import, done")).to_be_visible()
+    expect(page.get_by_role("combobox", name="Look closer at")).to_have_value("1: Import, done")
+    expect(page.get_by_text("What came of it")).to_be_visible()
     page.get_by_text("Log of its worker").click()
     expect(page.get_by_text("job 1 (import), attempt 1")).to_be_visible()
     view(page, server, "Disk")

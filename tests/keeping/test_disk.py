@@ -123,8 +123,14 @@ def test_pauses_that_services_ask_for_are_kept(database: Database, settings: Set
 
 
 def test_the_newest_backup_stays_and_the_bin_is_emptied(database: Database, settings: Settings) -> None:
-    old = [put(settings.data / "backups" / f"{name}") for name in ("a.zip", "a.db")]
-    new = [put(settings.data / "backups" / f"{name}", old=False) for name in ("b.zip", "b.db")]
+    old = [
+        put(settings.data / "backups" / f"{name}") for name in ("genrescope-20260101-everything.zip", "library-v3-1.db")
+    ]
+    new = [
+        put(settings.data / "backups" / f"{name}", old=False)
+        for name in ("genrescope-20260202-everything.zip", "library-v4-2.db")
+    ]
+    new.append(put(settings.data / "backups" / "genrescope-20260101-labels.zip"))
     put(settings.data / "bin" / "models" / "1" / "a" / "card.json")
     clean(database, settings, "backups")
     clean(database, settings, "bin")
