@@ -203,10 +203,14 @@ def log_odds(logits: FloatArray, column: int) -> npt.NDArray[np.float64]:
 def strongest_stretch(
     taggram: FloatArray, starts_s: npt.NDArray[np.float64], crop_s: float, column: int, *, seconds: float
 ) -> float:
-    """Where a stretch of `seconds` begins in which a genre is strongest: `taggram` (n_crops, n_genres)."""
-    last = max(0.0, float(starts_s[-1]) + crop_s - seconds)
+    """Where a stretch of `seconds` begins in which a genre is strongest: `taggram` (n_crops, n_genres).
+
+    A stretch that is shorter than a crop, `crop_s`, begins where the strongest crop does.
+    """
+    length = max(seconds, crop_s)
+    last = max(0.0, float(starts_s[-1]) + crop_s - length)
     inside = [
-        taggram[(starts_s >= begin) & (starts_s + crop_s <= begin + seconds + 1e-6), column].mean()
+        taggram[(starts_s >= begin) & (starts_s + crop_s <= begin + length + 1e-6), column].mean()
         for begin in starts_s[starts_s <= last]
     ]
     return float(starts_s[int(np.argmax(inside))]) if inside else 0.0

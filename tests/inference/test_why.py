@@ -142,6 +142,11 @@ def test_the_strongest_stretch_is_where_the_genre_is() -> None:
     assert cut(np.zeros((3, 4), np.uint8), crop_frames=8, stride=4).shape == (1, 8, 4)
 
 
+def test_a_stretch_shorter_than_a_crop_begins_where_the_strongest_crop_does() -> None:
+    taggram = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]], np.float32)
+    assert strongest_stretch(taggram, np.array([0.0, 4.0, 8.0]), 8.0, 1, seconds=6) == 4
+
+
 def test_some_frequencies_are_heard_without_the_rest() -> None:
     t = np.arange(2 * 16_000) / 16_000
     y = (0.3 * np.sin(2 * np.pi * 200 * t) + 0.1 * np.sin(2 * np.pi * 3000 * t)).astype(np.float32)
