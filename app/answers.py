@@ -18,10 +18,12 @@ from core.audio.codes import codes_of
 from core.audio.waveform import TooLongError
 from core.errors import AudioError, GenrescopeError
 from core.files import duration_in_words, size_in_words
-from core.inference.prediction import Prediction, predict_each
+from core.inference import apart
+from core.inference.prediction import Decode, Prediction, predict_each
 from core.inference.turns import BusyError, Turns
 from core.inference.why import Reasons, heard_alone
 from core.inference.why import why as why_of
+from core.jobs.compute import Limits
 from core.learning import model as models
 from core.music import CodeArray
 
@@ -196,10 +198,15 @@ def _listened(
     if not is_guest():
         max_s, max_bytes = limits.max_audio_s, limits.max_audio_bytes
         given = (BytesIO(data or b"") for data in sounds)
-        yield from predict_each(given, asked, max_s=max_s, max_bytes=max_bytes, on_progress=tell)
+        yield from predict_each(given, asked, max_s=max_s, max_bytes=max_bytes, on_progress=tell, decode=_apart())
         return
     for number, data in enumerate(sounds):
         yield _in_turn(data, asked, bar, partial(_plus, number, tell))
+
+
+def _apart() -> Decode:
+    """Decoding in a process of its own, within what the settings allow: uploads are strangers' files."""
+    return partial(apart.codes_of, limits=Limits.of(settings()))
 
 
 def _plus(number: int, tell: Callable[[float], object], share: float) -> None:
@@ -221,7 +228,9 @@ def _in_turn(
     max_s, max_bytes = limits.guest_sound_s, limits.guest_upload_bytes
     try:
         with turns().turn(patience_s=limits.guest_patience_s, on_wait=wait):
-            (answer,) = predict_each([BytesIO(data)], asked, max_s=max_s, max_bytes=max_bytes, on_progress=tell)
+            (answer,) = predict_each(
+                [BytesIO(data)], asked, max_s=max_s, max_bytes=max_bytes, on_progress=tell, decode=_apart()
+            )
     except BusyError as error:
         return error
     if isinstance(answer, TooLongError):

@@ -56,6 +56,10 @@ class Settings(BaseSettings):
     home: Path = Field(PROJECT, description="the workspace: a folder that holds data/ and models/")
     max_audio_s: float = Field(4 * 3600, gt=0, description="longest sound that is decoded, seconds")
     max_audio_bytes: int = Field(2_000_000_000, gt=0, description="largest audio file that is opened, bytes")
+    decode_time_limit_s: float = Field(300.0, gt=0, description="a file that takes longer to read is given up, seconds")
+    decode_memory_bytes: int = Field(
+        2_000_000_000, ge=200_000_000, description="a file that takes more memory to read is given up, bytes"
+    )
     processes: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, description="for spectrograms")
     dask_scheduler: str = Field(
         "", description="a Dask scheduler, tcp://host:8786: its workers make spectrograms, train folds and fetch songs"

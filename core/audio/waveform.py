@@ -1,8 +1,9 @@
 """Decode audio files to y: mono float32, 16,000 Hz by default, nominal range [-1, 1], no gain change.
 
 A file may only be what it is. It is opened as a byte stream, never by name; only the containers listed here are
-tried; and the decoder is refused every further file or address that a file asks for (playlists do).
-Decoding is by blocks, so that memory does not grow with the length of a song.
+tried, and only usual codecs; and the decoder is refused every further file or address that a file asks for (playlists do).
+Decoding is by blocks, so that memory does not grow with the length of a song; and what a file may ask for is bounded, so
+that a small one cannot ask for much.
 """
 
 import io
@@ -39,6 +40,24 @@ PLAYABLE = {
     ".wav": "audio/wav",
 }  # fmt: skip
 """What browsers play, by file name; the rest is given to them as WAV."""
+
+CODECS = (
+    "mp1", "mp1float", "mp2", "mp2float", "mp3", "mp3float", "aac", "aac_latm", "aac_fixed", "alac", "opus", "libopus",
+    "vorbis", "flac", "ac3", "eac3", "adpcm_ms", "adpcm_ima_wav", "pcm_u8", "pcm_s8", "pcm_s16le", "pcm_s16be", "pcm_s24le",
+    "pcm_s24be", "pcm_s32le", "pcm_s32be", "pcm_f32le", "pcm_f32be", "pcm_f64le", "pcm_f64be", "pcm_alaw", "pcm_mulaw",
+)  # fmt: skip
+"""FFmpeg's names of the decoders that may run, of its several hundred: containers can hold anything."""
+SAMPLE_RATES = 4_000, 768_000
+"""Hz. From a rate of 1 Hz every sample would become 16,000."""
+MAX_CHANNELS = 64
+"""As many as FFmpeg resamples."""
+PLANES = 8
+"""More channels than these do not come as planes: PyAV reads memory that is not there."""
+MIN_BYTES_PER_S, BOMB_S = 400, 600.0
+"""No codec plays music from fewer bytes a second (Opus takes 750 at least). A longer file with fewer is hours of nothing,
+packed to have a machine unpack it."""
+FAR_TOO_LONG = 4
+"""A file that does not say how long it is, and goes on as it began, is given up early if it would be so many times too long."""
 
 MAX_AMPLITUDE = 100.0
 """Beyond this (40 dB over full scale) samples are garbage, not a loud mix: float decoders overshoot by a few dB."""
@@ -84,9 +103,8 @@ def probe(source: Source, *, max_bytes: int = 2_000_000_000, check_sound: bool =
 
     Raises `AudioError` if `source` is not audio in one of `CONTAINERS`.
     """
-    with _opened(source, max_bytes) as (container, announced_s):
-        stream = container.streams.audio[0]
-        codec = stream.codec_context
+    with _opened(source, max_bytes) as (container, announced_s, _):
+        codec = container.streams.audio[0].codec_context
         found = Probe(
             container=container.format.name.split(",")[0],
             codec=codec.codec.canonical_name,
@@ -114,7 +132,7 @@ def blocks(
     larger than `max_bytes`, longer than `max_s`, or holds samples that are not numbers.
     """
     report = report if report is not None else DecodeReport()
-    with _opened(source, max_bytes) as (container, announced_s):
+    with _opened(source, max_bytes) as (container, announced_s, stream):
         if announced_s is not None and announced_s > max_s:
             _too_long(announced_s, max_s)
         n_samples = 0
@@ -130,6 +148,8 @@ def blocks(
             report.duration_s = n_samples / sample_rate
             if report.duration_s > max_s:
                 _too_long(report.duration_s, max_s)
+            if report.duration_s > BOMB_S:
+                _check_density(report.duration_s, stream, max_s)
             yield block
     if n_samples == 0:
         raise AudioError("There is no sound in this file: not one sample could be decoded.")
@@ -202,9 +222,21 @@ def _too_long(duration_s: float, max_s: float) -> NoReturn:
     )
 
 
+def _check_density(duration_s: float, stream: "_Seekable", max_s: float) -> None:
+    """Raise `AudioError` if so much sound came of so few bytes that this file is, or would become, far too long."""
+    if stream.size < MIN_BYTES_PER_S * duration_s:
+        raise AudioError(
+            f"This file makes over {duration_in_words(duration_s)} of sound from {size_in_words(stream.size)}: no music is "
+            "packed so small. It is silence, or made to keep a machine busy."
+        )
+    expected_s = duration_s * stream.size / max(1, stream.tell())
+    if expected_s > FAR_TOO_LONG * max_s:
+        _too_long(expected_s, max_s)
+
+
 @contextmanager
-def _opened(source: Source, max_bytes: int) -> Iterator[tuple[InputContainer, float | None]]:
-    """The container, and the seconds that it announces."""
+def _opened(source: Source, max_bytes: int) -> Iterator[tuple[InputContainer, float | None, "_Seekable"]]:
+    """The container, the seconds that it announces, and the bytes that it is read from."""
     if isinstance(source, Path) and source.is_fifo():
         raise AudioError("The file cannot be read: it is a pipe between programs, not a file.")
     try:
@@ -223,10 +255,15 @@ def _opened(source: Source, max_bytes: int) -> Iterator[tuple[InputContainer, fl
                 f"The file is {size_in_words(size)}, more than the limit of {size_in_words(max_bytes)}. "
                 "Raise GENRESCOPE_MAX_AUDIO_BYTES if you trust it."
             )
+        seekable = _Seekable(stream, size)
         try:
             container = av.open(
-                _Seekable(stream, size),
-                options={"format_whitelist": ",".join(CONTAINERS), "protocol_whitelist": "none"},
+                seekable,
+                options={
+                    "format_whitelist": ",".join(CONTAINERS),
+                    "codec_whitelist": ",".join(CODECS),
+                    "protocol_whitelist": "none",
+                },
                 io_open=_refuse,
                 metadata_errors="replace",
             )
@@ -239,7 +276,13 @@ def _opened(source: Source, max_bytes: int) -> Iterator[tuple[InputContainer, fl
             assert isinstance(container, InputContainer)
             if not container.streams.audio:
                 raise AudioError("There is no sound in this file: it holds pictures or video only.")
-            yield container, _announced_s(container, head, size)
+            codec = container.streams.audio[0].codec_context
+            if codec is None or codec.name not in CODECS:
+                raise AudioError(
+                    f"The sound in this file is packed in a way that Genrescope does not read ({codec.name if codec else 'unknown'}). "
+                    "Export it as mp3, m4a, ogg, flac or wav."
+                )
+            yield container, _announced_s(container, head, size), seekable
     finally:
         if isinstance(source, Path):
             stream.close()
@@ -249,12 +292,12 @@ class _Seekable:
     """The bytes of a file, for the decoder: seeks before the start are refused without a noise."""
 
     def __init__(self, stream: BinaryIO, size: int) -> None:
-        self._stream, self._size = stream, size
+        self._stream, self.size = stream, size
         self.read = stream.read
         self.tell = stream.tell
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._stream.tell(), os.SEEK_END: self._size}[whence]
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._stream.tell(), os.SEEK_END: self.size}[whence]
         return self._stream.seek(max(0, base + offset))
 
 
@@ -315,21 +358,42 @@ def _resampled(frames: Iterator[AudioFrame], sample_rate: int) -> Iterator[Float
     It also refuses a change of format in mid-stream, which some files have: a new one is made then.
     """
     resampler: AudioResampler | None = None
-    made_for: tuple[str, str, int] | None = None
+    made_for: tuple[str, str, int, int] | None = None
     for frame in frames:
         frame.pts = None  # gaps in a damaged file's clock are not filled with silence
-        kind = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if kind != made_for:
-            yield from _mixed(resampler, None)
-            # a whole second at once: each piece that leaves FFmpeg costs as much as resampling it
-            resampler = AudioResampler(format="fltp", layout=frame.layout, rate=sample_rate, frame_size=sample_rate)
-            made_for = kind
-        yield from _mixed(resampler, frame)
+        kind = (frame.format.name, frame.layout.name, frame.layout.nb_channels, frame.sample_rate)
+        try:
+            if kind != made_for:
+                yield from _mixed(resampler, None)
+                _check_kind(frame)
+                form = "fltp" if frame.layout.nb_channels <= PLANES else "flt"
+                # a whole second at once: each piece that leaves FFmpeg costs as much as resampling it
+                resampler = AudioResampler(format=form, layout=frame.layout, rate=sample_rate, frame_size=sample_rate)
+                made_for = kind
+            yield from _mixed(resampler, frame)
+        except (av.FFmpegError, ValueError, MemoryError) as error:
+            raise AudioError(
+                f"The sound in this file ({frame.layout.nb_channels} channels at {frame.sample_rate:,} Hz) cannot be "
+                "converted. Export it again, in stereo."
+            ) from error
     yield from _mixed(resampler, None)
+
+
+def _check_kind(frame: AudioFrame) -> None:
+    """Raise `AudioError` unless sound of this kind can be, and can be converted at a bounded cost."""
+    low, high = SAMPLE_RATES
+    if not low <= frame.sample_rate <= high:
+        raise AudioError(
+            f"This file says that its sound has {frame.sample_rate:,} samples a second. Between {low:,} and {high:,} are read."
+        )
+    if not 1 <= frame.layout.nb_channels <= MAX_CHANNELS:
+        raise AudioError(f"This file has {frame.layout.nb_channels} channels; at most {MAX_CHANNELS} are read.")
 
 
 def _mixed(resampler: AudioResampler | None, frame: AudioFrame | None) -> Iterator[FloatArray]:
     """What comes out when `frame` goes in (None: what is left), the mean of its channels."""
     for out in resampler.resample(frame) if resampler else ():
         if out.samples:
-            yield np.asarray(out.to_ndarray(), np.float32).mean(axis=0)
+            samples = np.asarray(out.to_ndarray(), np.float32)
+            channels = samples if out.format.is_planar else samples.reshape(-1, out.layout.nb_channels).T
+            yield channels.mean(axis=0)

@@ -31,6 +31,14 @@ COURSE_POINTS = 400
 NO_GENRE = "No genre reaches half: the model does not know, or the song is a blend."
 
 
+class Decode(Protocol):
+    """How a sound becomes its spectrogram: `audio.codes.codes_of`, or the same in a process of its own (`apart`)."""
+
+    def __call__(  # noqa: D102
+        self, source: waveform.Source, recipe: SpectrogramRecipe, *, filters: FloatArray, max_s: float, max_bytes: int
+    ) -> tuple[CodeArray, waveform.DecodeReport]: ...
+
+
 class Space(Protocol):
     """What a prediction needs of a model's feature space: arguments are features (n_crops, n_features)."""
 
@@ -136,9 +144,10 @@ def predict(
     max_s: float = 4 * 3600,
     max_bytes: int = 2_000_000_000,
     on_progress: Callable[[float], object] | None = None,
+    decode: Decode = codes_of,
 ) -> Prediction:
     """What `model` says of a sound file. Raises `AudioError` if the file cannot be used."""
-    codes, report = codes_of(source, model.recipe, filters=model.filters, max_s=max_s, max_bytes=max_bytes)
+    codes, report = decode(source, model.recipe, filters=model.filters, max_s=max_s, max_bytes=max_bytes)
     heard: list[FloatArray] = []
 
     def logits(crops: CodeArray) -> FloatArray:
@@ -193,6 +202,7 @@ def predict_each(
     max_bytes: int = 2_000_000_000,
     on_progress: Callable[[float], object] | None = None,
     far: Far | None = None,
+    decode: Decode = codes_of,
 ) -> Iterator[Prediction | GenrescopeError]:
     """`predict` of several sound files, in their order; where one cannot be used, its error comes instead.
 
@@ -215,7 +225,7 @@ def predict_each(
             shares[number] = share
 
         try:
-            return predict(source, model, max_s=max_s, max_bytes=max_bytes, on_progress=told)
+            return predict(source, model, max_s=max_s, max_bytes=max_bytes, on_progress=told, decode=decode)
         except GenrescopeError as error:
             return error
         except _Left:

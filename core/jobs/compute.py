@@ -3,26 +3,58 @@
 import multiprocessing
 import os
 import threading
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from itertools import islice
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from dataclasses import dataclass
+from itertools import chain, islice
 from multiprocessing.connection import wait as wait_for
 from typing import TypeVar
 
+from pebble import ProcessExpired, ProcessPool
+
 from core.errors import GenrescopeError
+from core.files import duration_in_words, size_in_words
 from core.jobs.cluster import alone, cluster, is_dead, modest, went_away
+from core.settings import Settings
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def executor(processes: int) -> Executor:
-    """A pool of `processes` fresh processes, one thread of arithmetic each, that end when this process does."""
-    return ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"), initializer=begin_worker)
-
-
 CRASHED = "Reading this file crashed the decoder, twice. It is damaged in an unusual way."
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one item may cost where this machine does it."""
+
+    seconds: float = 24 * 3600.0
+    memory_bytes: int | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Limits":
+        """Those of reading a sound file."""
+        return cls(settings.decode_time_limit_s, settings.decode_memory_bytes)
+
+    @property
+    def too_slow(self) -> str:
+        """Told of an item that was ended because its time was over."""
+        return (
+            f"Reading this file took longer than {duration_in_words(self.seconds)}, and was given up "
+            "(GENRESCOPE_DECODE_TIME_LIMIT_S)."
+        )
+
+    @property
+    def too_large(self) -> str:
+        """Told of an item for which the memory did not suffice."""
+        return (
+            f"Reading this file takes more than {size_in_words(self.memory_bytes or 0)} of memory, and was given up "
+            "(GENRESCOPE_DECODE_MEMORY_BYTES)."
+        )
+
+
+NO_LIMITS = Limits()
 
 
 def fan_out(
@@ -32,16 +64,18 @@ def fan_out(
     processes: int,
     check: Callable[[], None],
     scheduler: str = "",
+    limits: Limits = NO_LIMITS,
 ) -> Generator[tuple[Item, Result | Exception], None, None]:
     """Yield (item, result or the error it raised) for every item, as they come.
 
-    On `processes` processes of this machine, or on the Dask cluster whose `scheduler` is named. `check` is called often
-    and may raise to stop; what runs is then abandoned. An item whose process dies (a crash in a decoder, out of memory) is
-    tried again, and answered with an error if it goes on happening. Raises `ClusterError` if the cluster cannot be used.
+    On `processes` processes of this machine, each item within `limits`, or on the Dask cluster whose `scheduler` is named.
+    `check` is called often and may raise to stop; what runs is then abandoned. An item whose process dies (a crash in a
+    decoder, out of memory) is tried again, and answered with an error if it goes on happening. Raises `ClusterError` if the
+    cluster cannot be used.
     """
     if scheduler:
         return fan_out_far(function, items, check=check, scheduler=scheduler)
-    return _on_processes(function, items, processes, check)
+    return _on_processes(function, items, processes, check, limits)
 
 
 def fan_out_far(
@@ -91,72 +125,64 @@ def fan_out_far(
 
 
 def _on_processes(
-    function: Callable[[Item], Result], items: Iterable[Item], processes: int, check: Callable[[], None]
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    processes: int,
+    check: Callable[[], None],
+    limits: Limits,
 ) -> Generator[tuple[Item, Result | Exception], None, None]:
-    """As `fan_out`. What was running beside a process that died is done once more, each on its own."""
+    """As `fan_out`. What its process died of is done once more at the end, with nothing beside it."""
     suspects: list[Item] = []
-    pool = executor(processes)
-    running: dict[Future[Result], Item] = {}
-    todo = iter(items)
-    try:
-        exhausted = False
+
+    def answers(some: Iterable[Item], most: int) -> Iterator[tuple[Item, Result | Exception]]:
+        todo = iter(some)
+        running: dict[Future[Result], tuple[Item, float]] = {}
         while True:
-            broken = False
-            while not (exhausted or broken) and len(running) < 2 * processes:
-                try:
-                    item = next(todo)
-                    running[pool.submit(function, item)] = item
-                except StopIteration:
-                    exhausted = True
-                except BrokenProcessPool:
-                    suspects.append(item)
-                    broken = True
-            if exhausted and not running:
-                break
+            for item in islice(todo, most - len(running)):
+                running[pool.schedule(function, args=[item], timeout=limits.seconds)] = item, time.monotonic()
+            if not running:
+                return
             check()
             finished, _ = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
             for future in finished:
-                item = running.pop(future)
+                item, begun = running.pop(future)
                 error = future.exception()
-                if isinstance(error, BrokenProcessPool):
-                    suspects.append(item)
-                    broken = True
+                if isinstance(error, TimeoutError) and time.monotonic() - begun < limits.seconds:
+                    todo = chain([item], todo)  # pebble goes by the clock on the wall, which was put forward
+                elif isinstance(error, TimeoutError):
+                    yield item, GenrescopeError(limits.too_slow)
+                elif isinstance(error, MemoryError):
+                    yield item, GenrescopeError(limits.too_large)
                 else:
                     yield item, error if isinstance(error, Exception) else future.result()
-            if broken:
-                suspects += running.values()
-                running = {}
-                pool.shutdown(wait=False, cancel_futures=True)
-                pool = executor(processes)
-        for item in suspects:
-            check()
-            yield item, _alone(function, item)
-    finally:
-        _end(pool)
+
+    pool = ProcessPool(
+        max_workers=processes,
+        context=multiprocessing.get_context("spawn"),
+        initializer=begin_worker,
+        initargs=[limits.memory_bytes],
+    )
+    try:
+        for item, answer in answers(items, 2 * processes):
+            if isinstance(answer, ProcessExpired):
+                suspects.append(item)
+            else:
+                yield item, answer
+        for item, answer in answers(suspects, 1):
+            yield item, GenrescopeError(CRASHED) if isinstance(answer, ProcessExpired) else answer
+    finally:  # at once: what the processes were writing is a temporary file
+        pool.stop()  # type: ignore[no-untyped-call]
+        pool.join()
 
 
-def _alone(function: Callable[[Item], Result], item: Item) -> Result | Exception:
-    with executor(1) as pool:
-        error = (future := pool.submit(function, item)).exception()
-    if isinstance(error, BrokenProcessPool):
-        return GenrescopeError(CRASHED)
-    return error if isinstance(error, Exception) else future.result()
-
-
-def _end(pool: Executor) -> None:
-    """End the pool's processes now: what they were writing is a temporary file."""
-    processes = list((getattr(pool, "_processes", None) or {}).values())
-    pool.shutdown(wait=False, cancel_futures=True)
-    for process in processes:
-        process.terminate()
-
-
-def begin_worker() -> None:
-    """Make this process a modest helper: one thread of arithmetic, and an end when its parent ends."""
+def begin_worker(memory_bytes: int | None = None) -> None:
+    """Make this process a modest helper: one thread of arithmetic, so much memory, and an end when its parent ends."""
     import numpy as np  # noqa: F401 - its BLAS must be loaded to be limited
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(1)
+    if memory_bytes:
+        limit_memory(memory_bytes)
     parent = multiprocessing.parent_process()
 
     def end_with_parent() -> None:
@@ -166,3 +192,14 @@ def begin_worker() -> None:
 
     if parent is not None:
         threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def limit_memory(most_bytes: int) -> None:
+    """From here on this process gets no more memory than that, and `MemoryError` instead. Without effect on Windows."""
+    try:
+        import resource
+    except ImportError:
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    soft = most_bytes if hard == resource.RLIM_INFINITY else min(most_bytes, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))

@@ -15,7 +15,7 @@ from core.audio.crops import Logits, predict_song
 from core.audio.store import SpectrogramStore
 from core.errors import GenrescopeError, ModelError
 from core.files import sha256_of
-from core.jobs.compute import fan_out
+from core.jobs.compute import Limits, fan_out
 from core.learning import metrics
 from core.learning.model import Model
 from core.library.evaluations import EvaluatedSong, Evaluations
@@ -174,7 +174,14 @@ def evaluate_folder(
         orders.append(_Order(path, model.recipe, model.filters, settings.max_audio_s, settings.max_audio_bytes))
     answered: list[tuple[str, int, FloatArray]] = []
     processes = max(1, min(settings.processes, len(orders)))
-    results = fan_out(_spectrogram, orders, processes=processes, check=check, scheduler=settings.dask_scheduler)
+    results = fan_out(
+        _spectrogram,
+        orders,
+        processes=processes,
+        check=check,
+        scheduler=settings.dask_scheduler,
+        limits=Limits.of(settings),
+    )
     for done, (order, codes) in enumerate(results, start=1):
         if isinstance(codes, Exception):
             if not isinstance(codes, GenrescopeError | OSError):

@@ -8,15 +8,17 @@ import csv
 import os
 import shutil
 from collections.abc import Callable, Container, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from core.audio import waveform
-from core.errors import AudioError, LibraryError
+from core.errors import AudioError, GenrescopeError, LibraryError
 from core.files import sha256_of, whole
+from core.jobs.compute import Limits, fan_out
 from core.library import names
-from core.library.store import FoundFile, Library
+from core.library.store import FoundFile, KnownFile, Library
 from core.music import Vote
 from core.names import MAX_GENRE, clean
 from core.settings import Settings
@@ -149,26 +151,25 @@ def import_folder(
     batch: list[FoundFile] = []
     playlist = playlist or ("folder", str(directory), directory.name)
 
-    for number, path in enumerate(files):
+    looks = (_Look(number, path, by_path.get(str(path)), settings.max_audio_bytes) for number, path in enumerate(files))
+    for number, (path, seen_as) in enumerate(
+        zip(files, _looked_at(looks, settings, on_progress, len(files)), strict=True)
+    ):
         on_progress(number, len(files))
         try:
-            stat = path.stat()
-            known = by_path.get(str(path))
-            if known and (known.size_bytes, known.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
-                sha256 = known.sha256
-            else:
-                sha256 = _hash(path, settings)
-                known = by_sha256.get(sha256)
+            if isinstance(seen_as, Exception):
+                raise seen_as
+            sha256, known = seen_as.sha256, by_sha256.get(seen_as.sha256)
             if sha256 in seen:
                 counts["duplicates"] += 1
                 continue
-            found = _describe(path, sha256, stat, settings, directory, genre_from, csv_file, table.get(path, {}))
+            found = _describe(path, seen_as, directory, genre_from, csv_file, table.get(path, {}))
             gone = known is not None and not (known.path and Path(known.path).exists())
             if copy and (gone or not known):
                 found = _copied(found, settings)
             if gone:
                 library.relocate(found)
-        except (AudioError, OSError) as error:
+        except (GenrescopeError, OSError) as error:
             failed.append({"path": _as_text(path), "reason": str(error)})
             continue
         seen.add(sha256)
@@ -214,27 +215,79 @@ def _as_text(path: Path) -> str:
     return str(path).encode(errors="replace").decode()
 
 
-def _hash(path: Path, settings: Settings) -> str:
+@dataclass(frozen=True)
+class _Look:
+    """A file to be looked at; `known` as it was when last seen, if it was."""
+
+    number: int
+    path: Path
+    known: KnownFile | None
+    max_bytes: int
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What was seen of a file."""
+
+    sha256: str
+    size_bytes: int
+    mtime_ns: int
+    probe: waveform.Probe
+
+
+def _look(order: _Look) -> _Seen:
+    """Look at a file. Runs in a process of its own: a decoder may crash, or never come to an end."""
+    stat = order.path.stat()
+    known = order.known
+    if known and (known.size_bytes, known.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
+        sha256 = known.sha256
+    else:
+        sha256 = _hash(order.path, order.max_bytes)
+    probe = waveform.probe(order.path, max_bytes=order.max_bytes, check_sound=True)
+    return _Seen(sha256, stat.st_size, stat.st_mtime_ns, probe)
+
+
+def _looked_at(
+    looks: Iterable[_Look], settings: Settings, on_progress: Callable[[int, int], None], total: int
+) -> Iterator[_Seen | Exception]:
+    """What was seen of each file, or why it cannot be used, in the order of the files."""
+    early: dict[int, _Seen | Exception] = {}
+    told = 0
+    if not total:
+        return
+    processes = max(1, min(settings.processes, total))
+    answers = fan_out(
+        _look, looks, processes=processes, check=lambda: on_progress(told, total), limits=Limits.of(settings)
+    )
+    with closing(answers):
+        for order, answer in answers:
+            if isinstance(answer, Exception) and not isinstance(answer, GenrescopeError | OSError):
+                raise answer
+            early[order.number] = answer
+            while told in early:
+                yield early.pop(told)
+                told += 1
+
+
+def _hash(path: Path, max_bytes: int) -> str:
     if not path.is_file():
         raise AudioError("This is a pipe or a device, not a file.")
     if _as_text(path) != str(path):
         raise AudioError("The name of this file, or of its folder, holds bytes that are not text. Rename it.")
-    if path.stat().st_size > settings.max_audio_bytes:
+    if path.stat().st_size > max_bytes:
         raise AudioError("The file is larger than the limit (GENRESCOPE_MAX_AUDIO_BYTES).")
     return sha256_of(path)
 
 
 def _describe(
     path: Path,
-    sha256: str,
-    stat: os.stat_result,
-    settings: Settings,
+    seen: _Seen,
     directory: Path,
     genre_from: GenreFrom,
     csv_file: Path | None,
     described: dict[str, str],
 ) -> FoundFile:
-    probe = waveform.probe(path, max_bytes=settings.max_audio_bytes, check_sound=True)
+    probe = seen.probe
     artist, title, album = _names(path, probe.tags, described)
     genre = _genre(genre_from, path, directory, probe.tags, described)
     source, reference = {
@@ -245,9 +298,9 @@ def _describe(
     }[genre_from]
     return FoundFile(
         path=str(path),
-        sha256=sha256,
-        size_bytes=stat.st_size,
-        mtime_ns=stat.st_mtime_ns,
+        sha256=seen.sha256,
+        size_bytes=seen.size_bytes,
+        mtime_ns=seen.mtime_ns,
         copied=False,
         container=probe.container,
         codec=probe.codec,

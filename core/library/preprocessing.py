@@ -9,7 +9,7 @@ from core.audio.codes import codes_of
 from core.audio.store import SpectrogramStore
 from core.errors import AudioError, GenrescopeError
 from core.files import sha256_of
-from core.jobs.compute import fan_out
+from core.jobs.compute import Limits, fan_out
 from core.library.store import AudioToDo, Library
 from core.music import CodeArray, FloatArray
 from core.recipes import SpectrogramRecipe
@@ -101,7 +101,14 @@ def preprocess(
     if not todos:
         return
     with library.many_writes():
-        answers = fan_out(make, orders, processes=processes, check=check, scheduler=settings.dask_scheduler)
+        answers = fan_out(
+            make,
+            orders,
+            processes=processes,
+            check=check,
+            scheduler=settings.dask_scheduler,
+            limits=Limits.of(settings),
+        )
         for done, (order, made) in enumerate(answers, start=1):
             if isinstance(made, Made):
                 library.spectrogram_made(order.todo, recipe.fingerprint, **vars(made), job_id=job_id)

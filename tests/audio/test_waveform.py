@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from core.audio.waveform import DecodeReport, as_flac, as_wav, blocks, excerpt, load, probe
+from core.audio.waveform import DecodeReport, TooLongError, as_flac, as_wav, blocks, excerpt, load, probe
 from core.errors import AudioError
 from tests.sounds import CODECS, tone, write_float_wav, write_sound
 
@@ -437,6 +437,108 @@ def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
         reader.join()
         pytest.fail("the decoder waited for a named pipe")
     assert told
+
+
+# -- small files that ask for much -------------------------------------------------------------------------------------
+
+
+def pcm_wav(channels: int, sample_rate: int, n_samples: int, *, level: int = 3000) -> bytes:
+    """A 16-bit WAV with any head; its channels alternate between `level` and 0."""
+    samples = np.zeros((n_samples, channels), "<i2")
+    samples[:, ::2] = level
+    data = samples.tobytes()
+    rate = struct.pack("<II", sample_rate, sample_rate * channels * 2 & 0xFFFFFFFF)
+    head = struct.pack("<HH", 1, channels) + rate + struct.pack("<HH", channels * 2 & 0xFFFF, 16)
+    body = b"WAVEfmt " + struct.pack("<I", 16) + head + b"data" + struct.pack("<I", len(data)) + data
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+@pytest.mark.parametrize("channels", [9, 12, 16, 63, 64])
+def test_many_channels_are_read_and_become_their_mean(channels: int) -> None:
+    y = load(io.BytesIO(pcm_wav(channels, RATE, RATE)))
+    assert y.size == RATE
+    np.testing.assert_allclose(y, 3000 / 32768 * ((channels + 1) // 2) / channels, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("channels", "sample_rate", "told"),
+    [
+        (65, 44_100, "65 channels"),
+        (255, 44_100, "255 channels"),
+        (1, 1, "1 samples a second"),
+        (2, 3_999, "3,999 samples"),
+        (1, 768_001, "768,001 samples"),
+        (1, 2**31 - 1, "2,147,483,647 samples"),
+        (0, 44_100, "no sound"),
+        (1, 0, "not a sound file"),
+        (65_535, 44_100, "no sound"),
+    ],
+)
+def test_absurd_channels_and_rates_are_refused(channels: int, sample_rate: int, told: str) -> None:
+    with pytest.raises(AudioError, match=told):
+        load(io.BytesIO(pcm_wav(channels, sample_rate, 4000)))
+
+
+@pytest.mark.parametrize("sample_rate", [4_000, 768_000])
+def test_the_rates_at_the_limits_are_read(sample_rate: int) -> None:
+    assert load(io.BytesIO(pcm_wav(1, sample_rate, sample_rate))).size == pytest.approx(RATE, abs=2)
+
+
+def flac_of_unsaid_length(path: Path, seconds: float, *, sample_rate: int, level: int = 0) -> bytearray:
+    """Noise, or silence that takes about 190 bytes a second; it does not say how long it is."""
+    y = np.random.default_rng(0).integers(-level, level + 1, (1, 65_536)).astype(np.int16)
+    with av.open(str(path), "w", format="flac") as container:
+        stream = container.add_stream("flac", rate=sample_rate, layout="mono")
+        frame = av.AudioFrame.from_ndarray(y, format="s16", layout="mono")
+        frame.sample_rate = sample_rate
+        for _ in range(round(seconds * sample_rate / 65_536)):
+            frame.pts = None
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    data = bytearray(path.read_bytes())
+    data[21] &= 0xF0  # its number of samples, 36 bits
+    data[22:26] = bytes(4)
+    return data
+
+
+def test_a_day_of_silence_in_a_small_file_is_given_up_early(tmp_path: Path) -> None:
+    data = flac_of_unsaid_length(tmp_path / "a.flac", 3600, sample_rate=8_000)
+    assert len(data) < 1_000_000
+    report = DecodeReport()
+    with pytest.raises(AudioError, match="no music is packed so small"):
+        list(blocks(io.BytesIO(data), report=report))
+    assert report.duration_s > 600
+    assert len(data) / report.duration_s < 1_200, "the first seconds past ten minutes were enough"
+
+
+def test_what_would_become_far_too_long_is_given_up_early(tmp_path: Path) -> None:
+    data = flac_of_unsaid_length(tmp_path / "a.flac", 3600, sample_rate=4_000, level=8)
+    report = DecodeReport()
+    with pytest.raises(TooLongError, match="at least"):
+        list(blocks(io.BytesIO(data), max_s=800, report=report))
+    assert 600 < report.duration_s < 620
+
+
+def test_unusual_codecs_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    with av.open(str(path), "w", format="wav") as container:
+        stream = container.add_stream("adpcm_yamaha", rate=44_100, layout="mono")
+        for _ in range(50):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.int16), format="s16", layout="mono")
+            frame.sample_rate = 44_100
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    for attempt in (load, probe):
+        with pytest.raises(AudioError, match="packed in a way that Genrescope does not read"):
+            attempt(path)
+
+
+def test_a_codec_that_nobody_knows_is_refused() -> None:
+    data = bytearray(pcm_wav(1, 44_100, 4_000))
+    data[20:22] = b"\x99\x99"
+    for attempt in (load, probe):
+        with pytest.raises(AudioError):
+            attempt(io.BytesIO(data))
 
 
 # -- files that name other files ---------------------------------------------------------------------------------------

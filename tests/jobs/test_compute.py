@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import GenrescopeError, JobStopped
-from core.jobs.compute import fan_out
+from core.jobs.compute import CRASHED, Limits, fan_out
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -69,6 +69,16 @@ def threads_of_arithmetic(_: int) -> list[int]:
 
     np.ones((64, 64)) @ np.ones((64, 64))
     return [library["num_threads"] for library in threadpool_info()]
+
+
+def loop_or_eat(what: str) -> str:
+    while what == "loop":
+        pass
+    if what == "eat":
+        hoard = []
+        while True:
+            hoard.append(bytearray(50_000_000))
+    return what
 
 
 # -- tests -------------------------------------------------------------------------------------------------------------
@@ -145,7 +155,7 @@ def test_each_process_does_arithmetic_in_one_thread() -> None:
 
 PARENT = """
 import sys
-from core.jobs.compute import fan_out
+from core.jobs.compute import CRASHED, Limits, fan_out
 from tests.jobs.test_compute import go_on, name_and_sleep
 if __name__ == "__main__":
     list(fan_out(name_and_sleep, [sys.argv[1]] * 2, processes=2, check=go_on))
@@ -171,3 +181,36 @@ def test_processes_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     children = [int(file.name) for file in begun.iterdir()]
     assert len(children) == 2
     assert until(lambda: not any(map(is_alive, children)))
+
+
+def test_what_never_ends_or_eats_memory_is_given_up_and_harms_no_other() -> None:
+    limits = Limits(seconds=8.0, memory_bytes=600_000_000)
+    items = ["fine", "loop", "eat", *(f"fine {number}" for number in range(10))]
+    begun = time.monotonic()
+    answers = dict(fan_out(loop_or_eat, items, processes=2, check=go_on, limits=limits))
+    assert str(answers.pop("loop")) == limits.too_slow and "8 s" in limits.too_slow
+    assert str(answers.pop("eat")) == limits.too_large and "600.0 MB" in limits.too_large
+    assert answers == {item: item for item in items if item.startswith("fine")}
+    assert time.monotonic() - begun < 60
+
+
+def wait_a_little(_: int) -> str:
+    time.sleep(1.0)
+    return "done"
+
+
+def test_a_clock_that_jumps_by_a_day_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    wall = time.time
+
+    def jump() -> None:
+        monkeypatch.setattr(time, "time", lambda: wall() + 86_400)
+
+    answers = fan_out(wait_a_little, range(3), processes=1, check=jump, limits=Limits(seconds=30.0))
+    assert dict(answers) == dict.fromkeys(range(3), "done")
+
+
+def test_one_crash_in_a_hundred_is_one_failure(tmp_path: Path) -> None:
+    items = [("always" if n == 50 else "fine", str(tmp_path / str(n))) for n in range(100)]
+    answers = dict(fan_out(crash_as_told, items, processes=2, check=go_on, limits=Limits(seconds=30.0)))
+    assert str(answers.pop(items[50])) == CRASHED
+    assert set(answers.values()) == {"fine"} and len(answers) == 99

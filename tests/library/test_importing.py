@@ -490,7 +490,9 @@ def test_an_interrupted_import_ends_as_an_undisturbed_one(
 def test_progress_counts_every_file(take_in: Import, many_songs: Path) -> None:
     told: list[tuple[int, int]] = []
     take_in(directory=many_songs, on_progress=lambda done, total: told.append((done, total)))
-    assert told == [(done, 65) for done in range(66)]
+    assert list(dict.fromkeys(told)) == [(done, 65) for done in range(66)], (
+        "each step, perhaps told again while it lasts"
+    )
 
 
 def test_another_job_finds_everything_known(take_in: Import, many_songs: Path) -> None:
