@@ -94,3 +94,14 @@ def write_float_wav(path: Path, y: npt.NDArray[np.floating], *, sample_rate: int
     chunks = b"fmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data)) + data
     path.write_bytes(b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks)
     return path
+
+
+def pcm_wav(channels: int, sample_rate: int, n_samples: int, *, level: int = 3000) -> bytes:
+    """A 16-bit WAV with any head; its channels alternate between `level` and 0."""
+    samples = np.zeros((n_samples, channels), "<i2")
+    samples[:, ::2] = level
+    data = samples.tobytes()
+    rate = struct.pack("<II", sample_rate, sample_rate * channels * 2 & 0xFFFFFFFF)
+    head = struct.pack("<HH", 1, channels) + rate + struct.pack("<HH", channels * 2 & 0xFFFF, 16)
+    body = b"WAVEfmt " + struct.pack("<I", 16) + head + b"data" + struct.pack("<I", len(data)) + data
+    return b"RIFF" + struct.pack("<I", len(body)) + body

@@ -31,6 +31,7 @@ BATCH = 25
 SAME_RECORDING_S = 3.0
 """Two files of the same artist and title are probably the same recording if their lengths differ by less."""
 MAX_CSV_BYTES = 50_000_000
+MAX_CSV_COLUMNS = 1_000
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,10 @@ def read_csv(csv_file: Path, directory: Path) -> dict[Path, dict[str, str]]:
             raise LibraryError(f"{csv_file.name} is too large for a table of songs (over 50 MB).")
         with csv_file.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
+            if len(reader.fieldnames or ()) > MAX_CSV_COLUMNS:
+                raise LibraryError(
+                    f"{csv_file.name} has more than {MAX_CSV_COLUMNS:,} columns: it is no table of songs."
+                )
             columns = {(name or "").strip().lower(): name for name in reader.fieldnames or []}
             path_column = columns.get("path", columns.get("file"))
             if path_column is None or "genre" not in columns:

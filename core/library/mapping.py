@@ -27,6 +27,11 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAX_BYTES = 5_000_000
 MAX_DEPTH = 10
 """Lists and mappings within each other; deeper ones would keep the parser busy for minutes."""
+MAX_EVENTS = 200_000
+"""Names, values and brackets of a file: 20,000 playlists have fewer."""
+MAX_SCALAR = 4_000
+"""Characters of one value. YAML reads `1:59:59...` as a number to base 60, which at half a megabyte takes a minute."""
+MAX_COLUMNS = 1_000
 COLUMNS = ("source", "reference", "title", "genre", "weight")
 FORMULA = ("=", "+", "-", "@", "\t", "'")
 """A spreadsheet would run a cell that begins so: a quote is put before it, and taken off again when read."""
@@ -200,7 +205,11 @@ def take_over(database: Database, wanted: GenreMapping) -> None:
 def _from_yaml(name: str, text: str) -> GenreMapping:
     depth = 0
     try:
-        for event in yaml.parse(text, Loader=LOADER):
+        for number, event in enumerate(yaml.parse(text, Loader=LOADER)):
+            if number > MAX_EVENTS or (isinstance(event, yaml.ScalarEvent) and len(event.value) > MAX_SCALAR):
+                raise LibraryError(
+                    f"{name} holds far more, or far longer values, than a mapping has. Is it another file?"
+                )
             if isinstance(event, yaml.AliasEvent):
                 raise LibraryError(f"{name} holds YAML aliases (*name), which a mapping needs not. Write them out.")
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
@@ -215,6 +224,8 @@ def _from_yaml(name: str, text: str) -> GenreMapping:
 def _from_csv(name: str, text: str) -> GenreMapping:
     try:
         rows = csv.DictReader(io.StringIO(text, newline=""))
+        if len(rows.fieldnames or ()) > MAX_COLUMNS:
+            raise LibraryError(f"{name} has more than {MAX_COLUMNS:,} columns. It is no mapping.")
         missing = set(COLUMNS[:2]) | {"genre"}
         missing -= {(column or "").strip().lower() for column in rows.fieldnames or []}
         if missing:

@@ -156,13 +156,14 @@ def _read(text: str) -> tuple[tuple[str, ...], Iterator[tuple[str, ...]]]:
     try:
         reader = csv.reader(lines, delimiter=told[1] if told else _delimiter(first))
         rows = (tuple(row) for row in reader if any(cell.strip() for cell in row))
-        header = tuple(cleaning.name(column) for column in next(rows, ()))
+        columns = next(rows, ())
     except (csv.Error, TypeError) as error:  # a TypeError tells a delimiter that cannot be one
         raise _damaged(error) from error
+    if len(columns) > MAX_COLUMNS:
+        raise SourceError(f"This table has more than {MAX_COLUMNS:,} columns. It is no list of tracks.")
+    header = tuple(cleaning.name(column) for column in columns)
     if not any(header):
         raise SourceError("This table is empty.")
-    if len(header) > MAX_COLUMNS:
-        raise SourceError(f"This table has more than {MAX_COLUMNS:,} columns. It is no list of tracks.")
     return header, rows
 
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from core.audio.waveform import DecodeReport, TooLongError, as_flac, as_wav, blocks, excerpt, load, probe
 from core.errors import AudioError
-from tests.sounds import CODECS, tone, write_float_wav, write_sound
+from tests.sounds import CODECS, pcm_wav, tone, write_float_wav, write_sound
 
 RATE = 16_000
 LOSSLESS = (".flac", ".wav", ".aiff")
@@ -440,17 +440,6 @@ def test_a_named_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
 
 
 # -- small files that ask for much -------------------------------------------------------------------------------------
-
-
-def pcm_wav(channels: int, sample_rate: int, n_samples: int, *, level: int = 3000) -> bytes:
-    """A 16-bit WAV with any head; its channels alternate between `level` and 0."""
-    samples = np.zeros((n_samples, channels), "<i2")
-    samples[:, ::2] = level
-    data = samples.tobytes()
-    rate = struct.pack("<II", sample_rate, sample_rate * channels * 2 & 0xFFFFFFFF)
-    head = struct.pack("<HH", 1, channels) + rate + struct.pack("<HH", channels * 2 & 0xFFFF, 16)
-    body = b"WAVEfmt " + struct.pack("<I", 16) + head + b"data" + struct.pack("<I", len(data)) + data
-    return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 @pytest.mark.parametrize("channels", [9, 12, 16, 63, 64])
