@@ -110,27 +110,45 @@ def keep_uploads(kind: str) -> None:
 
 def give(files: Sequence[tuple[str, bytes]]) -> None:
     """Songs to be answered, (name, file) each, beside those that are there; which were refused is told."""
-    limits, there = settings(), uploads()
+    there = uploads()
     known = {(one.name, one.key) for one in there}
-    refused = []
+    refused, at_once = [], 0
     put(LATEST, len(there))
     for name, data in files:
         one = Upload.of(name, data)
         if (one.name, one.key) in known:
             continue
-        if is_guest() and len(data) > limits.guest_upload_bytes:
-            refused.append(
-                f"{name} is larger than {size_in_words(limits.guest_upload_bytes)}, the most that is taken here."
-            )
-        elif is_guest() and get(COUNTED, 0) >= limits.guest_uploads:
-            refused.append(f"{name} was not taken: {limits.guest_uploads} songs a visit are enough here.")
-        else:
-            there.append(one)
-            known.add((one.name, one.key))
-            put(COUNTED, get(COUNTED, 0) + 1)
-    put(UPLOADS, there)
+        if is_guest() and (why_not := _refusal(len(data), at_once)):
+            refused.append(f"{name} {why_not}")
+            continue
+        there.append(one)
+        known.add((one.name, one.key))
+        at_once += len(data)
+        put(COUNTED, get(COUNTED, 0) + 1)
+    put(UPLOADS, _let_go(there) if is_guest() else there)
     put(GIVEN, get(GIVEN, 0) + 1)
     put(REFUSED, [*(get(REFUSED) or []), *refused])
+
+
+def _refusal(size_bytes: int, at_once: int) -> str:
+    """Why a guest's song of a size is not taken, after others of `at_once` bytes that were given with it; '' if it is."""
+    limits = settings()
+    if size_bytes > limits.guest_upload_bytes:
+        return f"is larger than {size_in_words(limits.guest_upload_bytes)}, the most that is taken here."
+    if get(COUNTED, 0) >= limits.guest_uploads:
+        return f"was not taken: {limits.guest_uploads} songs a visit are enough here."
+    if at_once + size_bytes > limits.guest_keep_bytes:
+        return f"was not taken: {size_in_words(limits.guest_keep_bytes)} at a time are enough here. Drop it after the others."
+    return ""
+
+
+def _let_go(songs: Sequence[Upload]) -> list[Upload]:
+    """The songs of a guest, with the sound of the latest only: as much as may be kept."""
+    left, kept = settings().guest_keep_bytes, list[Upload]()
+    for one in reversed(songs):
+        left -= len(one.data or b"")
+        kept.append(one if left >= 0 else replace(one, data=None))
+    return kept[::-1]
 
 
 def remove(place: int | None = None) -> None:
@@ -140,15 +158,6 @@ def remove(place: int | None = None) -> None:
     put(UPLOADS, kept)
     for memory in (PREDICTIONS, REASONS):
         put(memory, {asked: told for asked, told in (get(memory) or {}).items() if asked[0] in keys})
-
-
-def let_go() -> None:
-    """Of a guest, keep no more sound than the player of the latest songs needs."""
-    left, kept = settings().guest_keep_bytes, list[Upload]()
-    for one in reversed(uploads()):
-        left -= len(one.data or b"")
-        kept.append(one if left >= 0 else replace(one, data=None))
-    put(UPLOADS, kept[::-1])
 
 
 @st.cache_resource
@@ -223,7 +232,7 @@ def _in_turn(
         bar.progress(0.0, f"Many are asking just now: {others} …")
 
     if data is None:
-        return AudioError("Its sound was let go after it was answered. Drop it again.")
+        return AudioError("Its sound is not kept here any more. Drop it again.")
     limits = settings()
     max_s, max_bytes = limits.guest_sound_s, limits.guest_upload_bytes
     try:

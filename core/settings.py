@@ -46,7 +46,9 @@ class Settings(BaseSettings):
     guest_sound_s: float = Field(1200.0, gt=0, description="longest song of a guest that is listened to, seconds")
     guest_uploads: int = Field(20, ge=1, description="songs a guest may ask about in one session")
     guest_keep_bytes: int = Field(
-        40_000_000, ge=0, description="sound that is kept of a session for its player; older is let go, bytes"
+        40_000_000,
+        ge=0,
+        description="sound that a guest may give at once, and that is kept for the player; older is let go, bytes",
     )
     guest_at_once: int = Field(2, ge=1, description="songs of guests that are listened to at the same time")
     guest_waiting: int = Field(

@@ -21,4 +21,3 @@ if uploads:
         with st.container(border=True):
             results.show(uploads[place], answer, look, place=place)
             results.endings(uploads[place], look.at(answer), look, place=place)
-    answers.let_go()

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -108,7 +109,7 @@ def test_genres_are_seen_fine_or_coarse(guest: Settings, tmp_path: Path) -> None
     assert len(list(shown.dataframe[0].value.columns)[3:]) == 2
 
 
-def give(*files: tuple[str, bytes]) -> AppTest:
+def give(*files: tuple[str, bytes], **session: object) -> AppTest:
     """A page that takes these files, as it does when they are dropped."""
 
     def page(files):  # type: ignore[no-untyped-def]  # its source is run elsewhere
@@ -117,6 +118,8 @@ def give(*files: tuple[str, bytes]) -> AppTest:
         answers.give(files)
 
     shown = AppTest.from_function(page, kwargs={"files": files}, default_timeout=60)
+    for key, value in session.items():
+        shown.session_state[key] = value
     return run(shown)
 
 
@@ -146,13 +149,26 @@ def test_a_song_that_is_too_long_is_refused_without_jargon(
     assert "longer than 2 s" in told(shown) and "GENRESCOPE" not in told(shown)
 
 
-def test_sound_that_no_player_needs_is_let_go(guest: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    given = songs(tmp_path, 3)
-    monkeypatch.setenv("GENRESCOPE_GUEST_KEEP_BYTES", str(2 * len(given[0].data or b"") + 100))
-    shown = show(**{answers.UPLOADS: given})
-    assert [one.data is None for one in shown.session_state[answers.UPLOADS]] == [True, False, False]
+def test_no_more_sound_is_kept_than_is_allowed(guest: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENRESCOPE_GUEST_KEEP_BYTES", "10")
+    shown = give(("a", b"1234567"), ("b", b"123"), ("c", b"1"))
+    assert [one.name for one in shown.session_state[answers.UPLOADS]] == ["a", "b"]
+    assert "c was not taken: 10 B at a time" in shown.session_state[answers.REFUSED][0]
+    st.cache_resource.clear()
+    older = shown.session_state[answers.UPLOADS]
+    shown = give(("d", b"12345"), **{answers.UPLOADS: older})
+    kept = {one.name: one.data for one in shown.session_state[answers.UPLOADS]}
+    assert kept == {"a": None, "b": b"123", "d": b"12345"}
+
+
+def test_an_answer_stays_when_its_sound_was_let_go(guest: Settings, tmp_path: Path) -> None:
+    shown = show(**{answers.UPLOADS: songs(tmp_path, 1)})
+    shown.session_state[answers.UPLOADS] = [replace(shown.session_state[answers.UPLOADS][0], data=None)]
     shown = run(shown)
-    assert not shown.error and "not kept here any more" in told(shown), "its answer and course are still there"
+    assert not shown.error and "not kept here any more" in told(shown)
+    assert any(one.value.startswith("### ") for one in shown.markdown)
+    shown.session_state[answers.PREDICTIONS] = {}
+    assert "Drop it again" in run(shown).error[0].value
 
 
 def test_who_gets_no_turn_is_told_and_can_ask_again(
