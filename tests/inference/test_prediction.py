@@ -288,3 +288,32 @@ def test_progress_of_several_songs_is_told_in_the_callers_thread() -> None:
     shares = [done for done, _ in told]
     assert shares == sorted(shares)
     assert shares[0] >= 0 and shares[-1] <= 3
+
+
+def test_a_song_that_nobody_waits_for_is_given_up() -> None:
+    long = io.BytesIO(waveform.as_wav(tone(200, 600, sample_rate=16_000).astype(np.float32)))
+    model, asked, left = ByPitch(), 0, threading.Event()
+    answer = model.answer
+
+    def slowly(codes: CodeArray) -> tuple[FloatArray, FloatArray]:
+        nonlocal asked
+        asked += 1
+        left.wait(20)  # as long as the one who asked is there
+        return answer(codes)
+
+    class Gone(Exception):
+        pass
+
+    def leave(done: float) -> None:
+        if asked:
+            raise Gone
+
+    model.answer = slowly  # type: ignore[method-assign]
+    before = threading.active_count()
+    with pytest.raises(Gone):
+        list(predict_each([long], model, on_progress=leave))
+    left.set()
+    deadline = time.monotonic() + 20
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert asked == 1, "of several batches"
