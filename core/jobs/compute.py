@@ -11,8 +11,6 @@ from itertools import chain, islice
 from multiprocessing.connection import wait as wait_for
 from typing import TypeVar
 
-from pebble import ProcessExpired, ProcessPool
-
 from core.errors import GenrescopeError
 from core.files import duration_in_words, size_in_words
 from core.jobs.cluster import alone, cluster, is_dead, modest, went_away
@@ -155,6 +153,8 @@ def _on_processes(
                     yield item, GenrescopeError(limits.too_large)
                 else:
                     yield item, error if isinstance(error, Exception) else future.result()
+
+    from pebble import ProcessExpired, ProcessPool  # only where there is a fan-out: a demo has no pebble
 
     pool = ProcessPool(
         max_workers=processes,
