@@ -48,6 +48,8 @@ def empty(message: str, *, go_to: str, label: str) -> None:
         st.markdown(message)
         if st.button(label, type="primary", icon=":material/arrow_forward:"):
             st.switch_page(pages()[go_to])
+        if go_to == "library" and not state.counts()["tracks"]:
+            st.page_link(pages()["home"], label="No songs at hand? Home makes a sample library", icon=":material/home:")
 
 
 @contextmanager

@@ -119,7 +119,7 @@ def mapping_section(rows: list[PlaylistRow]) -> None:
     if complaint := state.take(state.COMPLAINT):
         st.error(ui.plain(complaint), icon=":material/error:")
     st.caption(
-        "Click a cell under *genres* to choose, or type a new one; `house=0.5` gives a weight. A genre is saved at once."
+        "Click a cell under *genres* to choose, or type a new one; *house=0.5* gives a weight. A genre is saved at once."
     )
     ticked = [row for row, tick in zip(rows, edited["tick"], strict=True) if tick]
     left, middle, right = st.columns([1, 1, 2])
