@@ -317,7 +317,7 @@ def genre_balance(counts: Mapping[str, Mapping[str, int]]) -> alt.Chart:
                     domain=["ready", "waiting", "failed", "no sound"],
                     range=[COLOURS[2], COLOURS[4], COLOURS[5], COLOURS[7]],
                 ),
-                legend=alt.Legend(title="spectrogram", orient="top"),
+                legend=alt.Legend(title="spectrogram", orient="top", columns=2),
             ),
             tooltip=["genre:N", "state:N", "songs:Q"],
         )
@@ -344,7 +344,7 @@ def collecting(counts: Mapping[str, Mapping[str, int]]) -> alt.Chart:
             color=alt.Color(
                 "state:N",
                 scale=alt.Scale(domain=list(states.values()), range=[COLOURS[2], COLOURS[1], COLOURS[5], COLOURS[7]]),
-                legend=alt.Legend(title=None, orient="top"),
+                legend=alt.Legend(title=None, orient="top", columns=2),
             ),
             order=alt.Order("order:Q"),
             tooltip=["genre:N", "state:N", "tracks:Q"],
@@ -465,7 +465,9 @@ def mean_spectra(
                 axis=alt.Axis(values=[50, 100, 200, 500, 1000, 2000, 5000]),
             ),
             y=alt.Y("level:Q", title="mean level (dB)", scale=alt.Scale(zero=False)),
-            color=alt.Color("genre:N", scale=genre_scale(genres, colours), legend=alt.Legend(title=None, orient="top")),
+            color=alt.Color(
+                "genre:N", scale=genre_scale(genres, colours), legend=alt.Legend(title=None, orient="top", columns=2)
+            ),
             tooltip=["genre:N", alt.Tooltip("hertz:Q", format=".0f"), alt.Tooltip("level:Q", format=".1f")],
         )
         .properties(height=280)

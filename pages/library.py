@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from app import sounds, state, terms, ui
+from app.navigation import pages
 from core.audio.waveform import SUFFIXES
 from core.files import duration_in_words
 from core.jobs import kinds
@@ -94,11 +95,17 @@ def spectrogram_section(tracks: list[TrackRow], job: Job | None) -> None:
             f"(about {duration_in_words(waiting * 0.15)} on two cores)."
         )
         terms.term("mel spectrogram")
-    left, right = st.columns([1, 3])
-    if waiting and left.button("Make spectrograms", type="primary", icon=":material/equalizer:"):
+    elif not failed:
+        st.page_link(
+            pages()["train"],
+            label="Every song has its spectrogram. Next: train a network",
+            icon=":material/arrow_forward:",
+        )
+    row = st.container(horizontal=True)
+    if waiting and row.button("Make spectrograms", type="primary", icon=":material/equalizer:"):
         state.begin(kinds.submit_preprocess(state.queue(), retry_failed=False))
         st.rerun()
-    if failed and right.button(f"Try the {len(failed):,} failed ones again", icon=":material/refresh:"):
+    if failed and row.button(f"Try the {len(failed):,} failed ones again", icon=":material/refresh:"):
         state.begin(kinds.submit_preprocess(state.queue(), track_ids=failed))
         st.rerun()
     ui.job_panel(job)
