@@ -72,16 +72,16 @@ def preset(songs: Sequence[Song]) -> TrainingRecipe:
     """How thorough: the recipe that the fine print begins with."""
     now = speed_of(TrainingRecipe())
     told = {
-        name: speed.about(speed.estimate_s(now, recipe, songs)) if now and songs else ""
+        name: f"{speed.about(speed.estimate_s(now, recipe, songs)).capitalize()}. " if now and songs else ""
         for name, (_, recipe) in PRESETS.items()
     }
     chosen = st.radio(
         "How thorough",
         list(PRESETS),
         index=1,
-        format_func=lambda name: f"**{name}**" + (f" · {told[name]}" if told[name] else ""),
-        captions=[explained for explained, _ in PRESETS.values()],
+        captions=[f"{told[name]}{explained}" for name, (explained, _) in PRESETS.items()],
         horizontal=True,
+        key="how-thorough",  # what is told of the times changes under it
     )
     return PRESETS[chosen][1]
 
