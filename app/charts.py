@@ -511,7 +511,7 @@ def run_curves(runs: "Mapping[str, Sequence[Epoch]]", figure: str) -> alt.Chart:
             ),
             tooltip=["run:N", "epoch:Q", alt.Tooltip("value:Q", title=title, format=form)],
         )
-        .properties(height=240)
+        .properties(height=290)
     )
 
 

@@ -257,6 +257,8 @@ def _outcome(kind: str, result: Mapping[str, Any]) -> None:
         told = f"{plain(result['name'])} can be chosen now; it knows {plain(', '.join(result['genres']))}"
     elif kind == "embed":
         told = f"{plain(result['model'])} knows where {counted(result['songs'], 'song')} lie"
+    elif kind == "train":
+        told = f"{plain(result['name'])} can be asked on the Predict page now"
     elif kind == "backup":
         told = plain(result["told"])
     elif kind in ("evaluate", "crossvalidate"):

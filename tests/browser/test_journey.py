@@ -129,6 +129,7 @@ def test_a_quick_look_is_told_noted_deleted_and_brought_back(server: Server, pag
     make_spectrograms(page, 24)
     page.goto(f"{server.url}/train")
     expect(page.get_by_text("(measured on this machine)")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("Quick look", exact=True)).to_have_count(1)  # drawn anew to its end
     page.get_by_text("Quick look", exact=True).click()
     page.get_by_text("Fine print").click()
     expect(page.get_by_label("Rounds through all songs", exact=True)).to_have_value("6")
