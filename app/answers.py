@@ -151,9 +151,9 @@ def _let_go(songs: Sequence[Upload]) -> list[Upload]:
     return kept[::-1]
 
 
-def remove(place: int | None = None) -> None:
-    """Let the song at a place go, with what was answered about it; all of them without a `place`."""
-    kept = [one for number, one in enumerate(uploads()) if place is not None and number != place]
+def remove(*places: int) -> None:
+    """Let the songs at these places go, with what was answered about them; all of them without a place."""
+    kept = [one for place, one in enumerate(uploads()) if places and place not in places]
     keys = {one.key for one in kept}
     put(UPLOADS, kept)
     for memory in (PREDICTIONS, REASONS):

@@ -108,6 +108,10 @@ def compare(songs: Sequence[tuple[Upload, Prediction | GenrescopeError]], look: 
     for upload, answer in songs:
         if isinstance(answer, GenrescopeError):
             st.error(f"{ui.plain(upload.name)}: {ui.plain(str(answer))}", icon=":material/error:")
+    unusable = [place for place, (_, answer) in enumerate(songs) if isinstance(answer, GenrescopeError)]
+    if unusable:
+        label = "Remove it" if len(unusable) == 1 else f"Remove these {len(unusable)}"
+        st.button(label, icon=":material/close:", type="tertiary", on_click=answers.remove, args=tuple(unusable))
     if any(isinstance(answer, BusyError) for _, answer in songs):
         st.button("Ask again", icon=":material/refresh:", type="primary")
     usable = [place for place, (_, answer) in enumerate(songs) if isinstance(answer, Prediction)]

@@ -84,6 +84,13 @@ def test_several_songs_are_compared_and_removed(guest: Settings, tmp_path: Path)
     assert len(shown.subheader) == 0
 
 
+def test_what_could_not_be_read_is_removed_at_a_press(guest: Settings, tmp_path: Path) -> None:
+    broken = [Upload.of("a.mp3", b"no sound"), Upload.of("b.mp3", b"none either")]
+    shown = click(show(**{answers.UPLOADS: [broken[0], *songs(tmp_path, 1), broken[1]]}), "Remove these 2")
+    assert [one.name for one in shown.session_state[answers.UPLOADS]] == ["0.wav"] and not shown.error
+    assert any(one.value.startswith("### ") for one in shown.markdown)
+
+
 def test_an_example_is_made_up_and_answered(guest: Settings) -> None:
     shown = click(show(), "Pixel then carousel")
     assert "Pixel then carousel, made up.wav" in told(shown)
