@@ -48,8 +48,14 @@ def empty(message: str, *, go_to: str, label: str) -> None:
         st.markdown(message)
         if st.button(label, type="primary", icon=":material/arrow_forward:"):
             st.switch_page(pages()[go_to])
-        if go_to == "library" and not state.counts()["tracks"]:
+        if go_to == "library" and not _has_songs():
             st.page_link(pages()["home"], label="No songs at hand? Home makes a sample library", icon=":material/home:")
+
+
+def _has_songs() -> bool:
+    from app import state
+
+    return bool(state.counts()["tracks"])
 
 
 @contextmanager
