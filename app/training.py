@@ -179,7 +179,7 @@ def keep_in_order(run: Run, *, live: bool) -> None:
         note = st.text_area(
             "Note", run.note, max_chars=2000, key=f"note-{run.id}", placeholder="What was tried, and why"
         )
-        if st.button("Keep the note", disabled=note.strip() == run.note):
+        if st.button("Keep the note"):  # what is typed is known only once the field is left: so it is never disabled
             ui.do(lambda: state.runs().note(run.name, note), "The note is kept.")
         if live:
             st.caption("It can be renamed or deleted when the training is over, or stopped.")
@@ -187,7 +187,7 @@ def keep_in_order(run: Run, *, live: bool) -> None:
         name = st.text_input("Name of the run", run.name, max_chars=60, key=f"name-{run.id}")
         if (run.result or {}).get("name"):
             st.caption("The model that it made keeps its own name; that is changed on the Predict page.")
-        if st.button("Rename", disabled=name == run.name):
+        if st.button("Rename") and name != run.name:
             with ui.told_errors():
                 _rename(run, name)
         if st.button(f"Delete {ui.plain(run.name)}", icon=":material/delete:"):
