@@ -6,16 +6,16 @@ DEMO_STAMP := .venv-demo/.installed
 HOST ?= 127.0.0.1
 PORT ?= 8501
 
-.PHONY: help install app demo demo-install test lint bench screenshots
+.PHONY: help install app demo demo-install test soak lint bench screenshots
 .DEFAULT_GOAL := help
 
 help:           ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST)
 
 install: $(STAMP)  ## prepare .venv from the requirement files
-$(STAMP): requirements.txt requirements-dev.txt pyproject.toml
+$(STAMP): requirements.txt requirements-dev.txt requirements-cluster.txt constraints.txt pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
 	$(BIN)/python -m core doctor --repair
 	@touch $@
 
@@ -35,10 +35,14 @@ demo: demo-install  ## Predict alone, for guests, from a small .venv-demo (docs/
 test: install   ## all tests, in parallel
 	$(BIN)/python -m pytest
 
+soak: install   ## the long version of the tests of faults and bad input: kills by the twenty, files by the thousand (MINUTES=15)
+	GENRESCOPE_SOAK=$(or $(MINUTES),15) $(BIN)/python -m pytest -n 2 -rP tests/faults tests/security tests/jobs tests/test_upgrades.py
+
 lint: install   ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive core app pages
 
 screenshots: install  ## pictures of the app for the README, taken anew
 	$(BIN)/python -m tests.browser.screenshots

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from core.errors import LibraryError
+from core.errors import LibraryError, disk_trouble
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_S = 30.0
@@ -27,10 +27,12 @@ class Database:
         self.path = path
         self._watching: sqlite3.Connection | None = None
         self._watch_lock = threading.Lock()
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             _migrate(path)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, OSError) as error:
+            if trouble := disk_trouble(error):
+                raise trouble from error
             if getattr(error, "sqlite_errorcode", None) not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
                 raise
             raise LibraryError(
@@ -81,9 +83,21 @@ class Database:
             )
 
     @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        """A connection; `WorkspaceError` where the disk, or another program, does not let us."""
+        try:
+            with closing(_connect(self.path)) as connection:
+                yield connection
+        except sqlite3.OperationalError as error:
+            trouble = disk_trouble(error)
+            if trouble is None:
+                raise
+            raise trouble from error
+
+    @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """A connection for queries; it sees one state of the library throughout."""
-        with closing(_connect(self.path)) as connection:
+        with self._connected() as connection:
             connection.execute("BEGIN")
             yield connection
             connection.rollback()
@@ -95,13 +109,13 @@ class Database:
         That takes ten times as long as a small write. In the block, this process must not open the file otherwise, not even
         to copy it: that takes SQLite's locks away.
         """
-        with closing(_connect(self.path)):
+        with self._connected():
             yield
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
         """A connection that holds the write lock; committed at the end, rolled back on an error."""
-        with closing(_connect(self.path)) as connection:
+        with self._connected() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection

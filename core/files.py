@@ -15,35 +15,56 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from core.errors import disk_trouble
+
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it into place if the block ends well, delete it if not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Yield a temporary path beside `path`; rename it into place if the block ends well, delete it if not.
+
+    Raises `WorkspaceError` where the disk takes no more.
+    """
     partial = path.with_name(f".partial-{uuid.uuid4().hex}{path.suffix}")
-    partial.touch(exist_ok=False)
+    with _told_trouble(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.touch(exist_ok=False)
+        try:
+            yield partial
+            with partial.open("rb+") as written:
+                os.fsync(written.fileno())
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _told_trouble(path: Path) -> Iterator[None]:
+    """A disk that does not take `path` becomes a `WorkspaceError`, which says what to do."""
     try:
-        yield partial
-        with partial.open("rb+") as written:
-            os.fsync(written.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        at = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else path
+        ours = path.is_relative_to(at) or at.is_relative_to(path.parent)  # else a file that was read from did it
+        trouble = disk_trouble(error) if ours else None
+        if trouble is None or trouble is error:
+            raise
+        raise trouble from error
 
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """As `whole`, for a folder; `FileExistsError` if `path` is there already."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=path.parent))
-    try:
-        yield partial
-        if path.exists():
-            raise FileExistsError(path)
-        partial.chmod(0o755)
-        partial.rename(path)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with _told_trouble(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=path.parent))
+        try:
+            yield partial
+            if path.exists():
+                raise FileExistsError(path)
+            partial.chmod(0o755)
+            partial.rename(path)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def sweep(folder: Path, *, older_than_s: float = 3600.0) -> None:

@@ -3,6 +3,7 @@
 Crops are read with one positioned read each. Few files are held open at a time, however large the library.
 """
 
+import io
 import os
 import tokenize
 from collections import OrderedDict
@@ -33,7 +34,9 @@ class SpectrogramStore:
     def write(self, sha256: str, codes: CodeArray) -> None:
         """Keep `codes` (n_frames, n_mels) uint8, whole or not at all."""
         with whole(self.path(sha256)) as partial:
-            np.save(partial, np.ascontiguousarray(codes), allow_pickle=False)
+            made = io.BytesIO()  # numpy itself does not tell of a full disk as such
+            np.save(made, np.ascontiguousarray(codes), allow_pickle=False)
+            partial.write_bytes(made.getbuffer())
 
     def read(self, sha256: str) -> CodeArray:
         """The whole spectrogram, (n_frames, n_mels) uint8. `AudioError` if it is absent or damaged."""

@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from typer.core import TyperGroup
 
 from core.database import Database
-from core.errors import GenrescopeError
+from core.errors import GenrescopeError, disk_trouble
 from core.files import whole
 from core.jobs import worker as jobs
 from core.jobs.queue import Job, Queue
@@ -92,9 +92,17 @@ def command(as_json: bool, home: Path | None) -> Iterator[Settings]:
         fail(as_json, "Stopped. The same command goes on from here.")
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
+    except OSError as error:
+        if (trouble := disk_trouble(error)) is None:
+            _unexpected(as_json, error)
+        fail(as_json, str(trouble))
     except Exception as error:  # noqa: BLE001 - the rim: every error is told, and none escapes as a traceback on stdout
-        traceback.print_exc(file=sys.stderr)
-        fail(as_json, f"An unexpected error: {type(error).__name__}: {error}")
+        _unexpected(as_json, error)
+
+
+def _unexpected(as_json: bool, error: Exception) -> NoReturn:
+    traceback.print_exc(file=sys.stderr)
+    fail(as_json, f"An unexpected error: {type(error).__name__}: {error}")
 
 
 def fail(as_json: bool, text: str) -> NoReturn:

@@ -22,6 +22,9 @@ MAIN, SIDE_LANES = "main", ("collect", "musicbrainz", "fetch_model", "backup")
 """Kinds of job that may last for days are each a lane of their own, so that others need not wait for them; so is what only
 waits for the web or the disk, so that it need not wait for a training. All other kinds are the main lane. The jobs of a lane are done
 one after another."""
+_DEAD = "(state = 'running' AND lease_until NOT BETWEEN ? AND ?)"
+"""A lease that ran out, or that reaches far into the future: then the clock was put back after its worker died."""
+FUTURE_S = 3600.0
 _IN_LANE = "(? IS NULL OR iif(kind IN (SELECT value FROM json_each(?)), kind, ?) = ?)"
 
 
@@ -78,9 +81,9 @@ class Queue:
         with self._database.write() as db:
             if replace:
                 db.execute(
-                    "UPDATE jobs SET parameters = ?, stop_requested_at = NULL WHERE key = ? "
-                    "AND (state = 'queued' OR (state = 'running' AND lease_until < ?))",
-                    (json.dumps(parameters), key, self._clock()),
+                    "UPDATE jobs SET parameters = ?, stop_requested_at = NULL WHERE key = ? "  # noqa: S608
+                    f"AND (state = 'queued' OR {_DEAD})",
+                    (json.dumps(parameters), key, *self._alive()),
                 )
             db.execute(
                 "INSERT OR IGNORE INTO jobs (kind, key, parameters, state, created_at) VALUES (?, ?, ?, 'queued', ?)",
@@ -96,11 +99,16 @@ class Queue:
             row = db.execute(
                 "UPDATE jobs SET state = 'running', worker = ?, lease_until = ?, attempt = attempt + 1, "  # noqa: S608
                 "started_at = coalesce(started_at, ?) WHERE id = ("
-                "SELECT id FROM jobs WHERE (state = 'queued' OR (state = 'running' AND lease_until < ?)) "
+                f"SELECT id FROM jobs WHERE (state = 'queued' OR {_DEAD}) "
                 f"AND (? IS NULL OR id = ?) AND {_IN_LANE} ORDER BY id LIMIT 1) RETURNING *",
-                (worker, at + self._lease_s, now(), at, job_id, job_id, *_lane(lane)),
+                (worker, at + self._lease_s, now(), *self._alive(), job_id, job_id, *_lane(lane)),
             ).fetchone()
         return _job(row) if row else None
+
+    def _alive(self) -> tuple[float, float]:
+        """Between which times the lease of a worker that lives ends."""
+        at = self._clock()
+        return at, at + self._lease_s + FUTURE_S
 
     def renew(self, job: Job, worker: str) -> tuple[bool, bool]:
         """Renew the lease: (still ours, a stop was asked for)."""
@@ -217,9 +225,8 @@ class Queue:
         """Whether a job (of a lane, or any) waits, or its worker is dead."""
         with self._database.read() as db:
             row = db.execute(
-                "SELECT 1 FROM jobs WHERE (state = 'queued' OR (state = 'running' AND lease_until < ?)) "  # noqa: S608
-                f"AND {_IN_LANE} LIMIT 1",
-                (self._clock(), *_lane(lane)),
+                f"SELECT 1 FROM jobs WHERE (state = 'queued' OR {_DEAD}) AND {_IN_LANE} LIMIT 1",  # noqa: S608
+                (*self._alive(), *_lane(lane)),
             ).fetchone()
         return row is not None
 

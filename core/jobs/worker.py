@@ -20,7 +20,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from core.database import Database
-from core.errors import GenrescopeError, JobFailed, JobStopped
+from core.errors import GenrescopeError, JobFailed, JobStopped, disk_trouble
 from core.files import sweep
 from core.jobs.context import JobContext
 from core.jobs.kinds import KINDS, Kind
@@ -54,7 +54,12 @@ def run_job(context: JobContext, *, force: bool, kinds: dict[str, Kind] = KINDS)
         raise
     except Exception as error:
         log.exception("job %s (%s) failed", job.id, job.kind)
-        message = f"An unexpected error: {type(error).__name__}: {error}. The details tell where; please report it."
+        trouble = disk_trouble(error)
+        message = (
+            str(trouble)
+            if trouble
+            else f"An unexpected error: {type(error).__name__}: {error}. The details tell where; please report it."
+        )
         queue.finish(job, worker, "failed", message=message, traceback=traceback.format_exc())
     finally:
         over.set()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from core.audio import waveform
-from core.errors import AudioError, GenrescopeError, LibraryError
+from core.errors import AudioError, GenrescopeError, LibraryError, WorkspaceError
 from core.files import sha256_of, whole
 from core.jobs.compute import Limits, fan_out
 from core.library import names
@@ -174,6 +174,8 @@ def import_folder(
                 found = _copied(found, settings)
             if gone:
                 library.relocate(found)
+        except WorkspaceError:  # no fault of the song
+            raise
         except (GenrescopeError, OSError) as error:
             failed.append({"path": _as_text(path), "reason": str(error)})
             continue

@@ -215,7 +215,7 @@ def _from_yaml(name: str, text: str) -> GenreMapping:
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH:
                 raise LibraryError(f"{name} is nested more deeply than a mapping can be. Is it another file?")
-        content = yaml.load(text, Loader=LOADER)
+        content = yaml.load(text, Loader=LOADER)  # noqa: S506 - it is the safe loader, in C where there is one
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise LibraryError(f"{name} cannot be read as YAML: {' '.join(str(error).split())[:300]}") from error
     return GenreMapping.model_validate({} if content is None else content)

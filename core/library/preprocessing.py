@@ -7,7 +7,7 @@ from pathlib import Path
 from core.audio import spectrogram, waveform
 from core.audio.codes import codes_of
 from core.audio.store import SpectrogramStore
-from core.errors import AudioError, GenrescopeError
+from core.errors import AudioError, GenrescopeError, WorkspaceError
 from core.files import sha256_of
 from core.jobs.compute import Limits, fan_out
 from core.library.store import AudioToDo, Library
@@ -112,7 +112,7 @@ def preprocess(
         for done, (order, made) in enumerate(answers, start=1):
             if isinstance(made, Made):
                 library.spectrogram_made(order.todo, recipe.fingerprint, **vars(made), job_id=job_id)
-            elif isinstance(made, GenrescopeError | OSError):
+            elif isinstance(made, GenrescopeError | OSError) and not isinstance(made, WorkspaceError):
                 library.spectrogram_failed(
                     order.todo,
                     recipe.fingerprint,

@@ -169,13 +169,14 @@ def test_a_file_made_again_after_damage_is_read_anew(tmp_path: Path, store: Spec
 def test_a_failed_write_leaves_nothing(
     tmp_path: Path, store: SpectrogramStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full_disk(path: Path, *_: object, **__: object) -> None:
-        Path(path).write_bytes(b"half")
+    def full_disk(path: Path, _: object) -> None:
+        with path.open("wb") as stream:
+            stream.write(b"half")
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(np, "save", full_disk)
-        with pytest.raises(OSError, match="No space"):
+        patch.setattr(Path, "write_bytes", full_disk)
+        with pytest.raises(OSError, match="disk is full"):
             store.write(SHA, codes())
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 

@@ -30,11 +30,12 @@ from core.settings import Settings
 from tests.collecting.song_host import SECONDS, SongHost, faults_of, sound
 from tests.collecting.youtube import Recording, YouTube
 from tests.loopback import Answer, Asked, Loopback, serving
+from tests.soak import often
 from tests.sources.conftest import certificate, for_other_processes  # noqa: F401
 
 PROJECT = Path(__file__).resolve().parents[2]
-TRACKS = int(os.environ.get("GENRESCOPE_TEST_TRACKS", "120"))
-KILLS = int(os.environ.get("GENRESCOPE_TEST_KILLS", "3"))
+TRACKS = int(os.environ.get("GENRESCOPE_TEST_TRACKS", often(120, 400)))
+KILLS = int(os.environ.get("GENRESCOPE_TEST_KILLS", often(3, 20)))
 ENDS = {
     "": "fetched", "limited": "fetched", "gone": "gone", "refused": "refused", "hanging": "stuck",
     "truncated": "damaged", "wrong": "wrong length",

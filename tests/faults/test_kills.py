@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from core.database import Database
+from core.files import sha256_of
 from core.jobs import kinds
 from core.jobs.queue import Job, Queue
 from core.jobs.worker import open_queue, run_here
@@ -31,12 +32,13 @@ from core.recipes import SpectrogramRecipe, TrainingRecipe
 from core.settings import Settings
 from tests.lists import contents
 from tests.loopback import Answer, Asked, serving
-from tests.sounds import tone, write_sound
+from tests.soak import often
+from tests.sounds import pcm_wav, tone, write_sound
 from tests.sources.deezer_server import Deezer, song
 
 PROJECT = Path(__file__).resolve().parents[2]
-KILLS = int(os.environ.get("GENRESCOPE_TEST_KILLS", "3"))
-SONGS, EPOCHS = 50, 24
+KILLS = int(os.environ.get("GENRESCOPE_TEST_KILLS", often(3, 20)))
+SONGS, EPOCHS = often(50, 120), often(24, 60)
 LAST = 0.8
 """Kills come before this share of the work is done: the job must still be running."""
 
@@ -130,6 +132,59 @@ def imported(settings: Settings, songs: Path) -> tuple[Database, Queue]:
     queue = open_queue(settings, database)
     run_here(settings, database, kinds.submit_import(queue, songs, "folder"))
     return database, queue
+
+
+# -- importing ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def many_songs(tmp_path: Path) -> Path:
+    """Songs of half a megabyte, some of which are none, and some of which are there twice."""
+    folder = tmp_path / "songs" / "drone"
+    folder.mkdir(parents=True)
+    for number in range(max(300, 30 * KILLS)):
+        data = pcm_wav(1, 16_000, 16 * 16_000 + (number if number % 10 else 10))
+        (folder / f"A{number} - B.wav").write_bytes(data if number % 25 else b"no sound" + str(number).encode())
+    return tmp_path / "songs"
+
+
+def test_importing_survives(many_songs: Path, tmp_path: Path) -> None:
+    """With copies into the workspace, and what is told of every file at the end."""
+    n = len(list(many_songs.rglob("*.wav")))
+    calm, killed = Settings(home=tmp_path / "calm"), Settings(home=tmp_path / "killed")
+    results = {}
+    for settings in (calm, killed):
+        database = Database(settings.database)
+        queue = open_queue(settings, database)
+        job = kinds.submit_import(queue, many_songs, "folder", copy=True)
+        if settings is killed:
+
+            def copied() -> int:
+                return sum(1 for path in killed.audio.rglob("*.wav") if not path.name.startswith("."))
+
+            kill_again_and_again(settings, job, copied, int(0.8 * n), np.random.default_rng(4))
+            for path in killed.audio.rglob("*.wav"):
+                whole_or_partial = path.name.startswith(".partial-") or sha256_of(path) == path.stem
+                assert whole_or_partial, path
+        work_undisturbed(settings)
+        assert_sound(database)
+        told = queue.get(job.id)
+        assert told.state == "done" and told.result, told.message
+        results[settings.home.name] = told.result
+    assert results["killed"] == results["calm"]
+    assert results["calm"]["imported"] > 0.8 * n and len(results["calm"]["failed"]) == -(-n // 25)
+    assert files_below(killed.audio) == files_below(calm.audio)
+    one, other = Database(calm.database), Database(killed.database)
+    for columns, table in (
+        ("id, title, artist, album, duration_s, identity", "tracks"),
+        ("id, track_id, sha256, size_bytes, container, codec, duration_s, state", "audio_files"),
+        ("id, source, reference, title", "playlists"),
+        ("track_id, playlist_id", "playlist_tracks"),
+    ):
+        assert rows(one, columns, table) == rows(other, columns, table)
+    assert {str(track.votes) for track in Library(one).tracks("")} == {
+        str(track.votes) for track in Library(other).tracks("")
+    }
 
 
 # -- preprocessing -----------------------------------------------------------------------------------------------------
