@@ -5,6 +5,7 @@ from, and the mel filter bank. Nothing is unpickled. A folder that is damaged, f
 reason. How a folder comes about is in `export`, how it is handed on in `sharing`.
 """
 
+import contextlib
 import hashlib
 import json
 import re
@@ -306,8 +307,9 @@ def find(settings: Settings, name: str | None = None) -> Path:
     for root in settings.model_folders:
         if NAME.fullmatch(name) and (root / name).is_dir():
             return root / name
-    if Path(name, CARD).is_file():
-        return Path(name)
+    with contextlib.suppress(OSError, ValueError):  # no name that the system could know
+        if Path(name, CARD).is_file():
+            return Path(name)
     known: Sequence[str] = [entry.name for entry in list_models(settings)]
     raise ModelError(
         f"There is no model named {name!r}. There {'are: ' + ', '.join(known) if known else 'is none yet'}."

@@ -33,7 +33,7 @@ MAX_SCALAR = 4_000
 """Characters of one value. YAML reads `1:59:59...` as a number to base 60, which at half a megabyte takes a minute."""
 MAX_COLUMNS = 1_000
 COLUMNS = ("source", "reference", "title", "genre", "weight")
-FORMULA = ("=", "+", "-", "@", "\t", "'")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 """A spreadsheet would run a cell that begins so: a quote is put before it, and taken off again when read."""
 HEAD = "# Genrescope: which playlist stands for which genre. Import it on the Playlists page, or with\n#   python -m core playlists import FILE\n"
 
