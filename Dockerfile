@@ -24,15 +24,16 @@ COPY pages pages
 FROM base AS demo
 ENV GENRESCOPE_MODE=demo \
     STREAMLIT_SERVER_MAX_UPLOAD_SIZE=30
-COPY requirements-demo.txt ./
-RUN pip install -r requirements-demo.txt
+COPY requirements-demo.txt constraints.txt ./
+RUN pip install -r requirements-demo.txt -c constraints.txt
 
 # The whole app: it opens only if told, with GENRESCOPE_ALLOW_OUTSIDE=yes, that others may reach it.
 FROM base AS full
-ENV GENRESCOPE_HOME=/workspace \
-    PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
-COPY requirements.txt ./
-RUN pip install -r requirements.txt && python -m core doctor --repair
+# Where pip may also look, such as for PyTorch's smaller CPU builds: --build-arg PIP_EXTRA_INDEX_URL=...
+ARG PIP_EXTRA_INDEX_URL=""
+ENV GENRESCOPE_HOME=/workspace
+COPY requirements.txt constraints.txt ./
+RUN pip install -r requirements.txt -c constraints.txt && python -m core doctor --repair
 RUN install --directory --owner=genrescope --group=genrescope /workspace
 VOLUME /workspace
 

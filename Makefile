@@ -23,9 +23,9 @@ app: install    ## open the app in the browser
 	$(BIN)/streamlit run app/main.py
 
 demo-install: $(DEMO_STAMP)
-$(DEMO_STAMP): requirements-demo.txt pyproject.toml
+$(DEMO_STAMP): requirements-demo.txt constraints.txt pyproject.toml
 	$(PYTHON) -m venv .venv-demo
-	.venv-demo/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-demo.txt
+	.venv-demo/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-demo.txt -c constraints.txt
 	@touch $@
 
 demo: demo-install  ## Predict alone, for guests, from a small .venv-demo (docs/demo.md); HOST=0.0.0.0 listens outside

@@ -169,7 +169,7 @@ def from_the_library() -> None:
     if not heard:
         return
     if st.button("A song of your library, by chance", icon=":material/shuffle:"):
-        path = Path(random.choice(heard).path)
+        path = Path(random.choice(heard).path)  # noqa: S311 - any song, no secret
         try:
             answers.give([(path.name, path.read_bytes())])
         except OSError as error:

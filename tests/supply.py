@@ -63,7 +63,10 @@ def licence(dist: Distribution) -> str:
     classes = [one.rpartition(" :: ")[2] for one in told.get_all("Classifier") or () if one.startswith("License ::")]
     if named := [KNOWN.get(one, one) for one in classes if one != "OSI Approved"]:
         return " and ".join(dict.fromkeys(named))
-    first = (told.get("License") or "").strip().splitlines()
+    file = f"licenses/{told.get('License-File')}"
+    first = (told.get("License") or dist.read_text(file) or "").strip().splitlines()
+    if first and first[0] in KNOWN:
+        return KNOWN[first[0]]
     return re.sub(r"\s+", " ", first[0])[:60] if first else ""
 
 

@@ -231,7 +231,8 @@ def _nevers(file: File) -> Iterator[str]:
         yield "Dask outside jobs/cluster"
     if file.uses(*NETWORK) and not _may_use_the_network(file, room):
         yield "network"
-    if name not in SQL_ROOMS and not _only_a_health_check(file) and (file.uses("sqlite3") or any(_sql(file.tree))):
+    allowed = name in SQL_ROOMS or _only_a_health_check(file) or _only_names_of_errors(file)
+    if not allowed and (file.uses("sqlite3") or any(_sql(file.tree))):
         yield "SQL"
     if name not in REMEMBERING and (_streamlit_memory(file)):
         yield "session state or caches outside their rooms"
@@ -252,6 +253,13 @@ def _may_use_the_network(file: File, room: str) -> bool:
 
 def _only_a_health_check(file: File) -> bool:
     return file.name == "core.doctor" and list(_sql(file.tree)) == ["PRAGMA quick_check(1)"]
+
+
+def _only_names_of_errors(file: File) -> bool:
+    """Whether a file knows SQLite's errors, and nothing else of it."""
+    known = {name for name in file.mentions if name.startswith("sqlite3.")}
+    named = all(name == "sqlite3.OperationalError" or name.startswith("sqlite3.SQLITE_") for name in known)
+    return file.name == "core.errors" and named and not any(_sql(file.tree))
 
 
 def _sql(tree: ast.Module) -> Iterator[str]:
@@ -422,6 +430,7 @@ def test_a_file_without_a_floor_is_found(tmp_path: Path) -> None:
         ("core__jobs__worker", "import socket, http.client\nsocket.gethostname()", "network"),
         ("pages__other", "import yt_dlp", "network"),
         ("core__library__names", "from sqlite3 import connect", "SQL"),
+        ("core__errors", "import sqlite3\ndef f(): sqlite3.connect('x')", "SQL"),
         ("core__doctor", "import sqlite3\ndef f(db): db.execute('SELECT count(*) FROM tracks')", "SQL"),
         ("core__library__names", "def f(db): db.executescript('CREATE TABLE a (b)')", "SQL"),
         ("app__ui", "def f(db): db.execute('select 1')", "SQL"),

@@ -187,7 +187,8 @@ def test_make_demo_and_the_image_start_the_same() -> None:
     size = image.environment(image.built(STAGES, "demo"))["STREAMLIT_SERVER_MAX_UPLOAD_SIZE"]
     assert f"--server.maxUploadSize={size}" in made
     config = (PROJECT / ".streamlit" / "config.toml").read_text()
-    assert "enableXsrfProtection" not in config, "on, unless it is switched off"
+    assert "enableXsrfProtection = true" in config
+    assert "XSRF" not in made and "XSRF" not in str(image.environment(image.built(STAGES, "demo"))), "nor switched off"
 
 
 @pytest.fixture(params=["tests", "image"])

@@ -1,9 +1,9 @@
 """Words with pictures: each has one, drawn as an image that a browser can read, and a sentence."""
 
 from base64 import b64decode
-from xml.etree import ElementTree
 
 import pytest
+from defusedxml import ElementTree
 from streamlit.testing.v1 import AppTest
 
 from app.terms import HEIGHT, TERMS, WIDTH
