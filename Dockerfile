@@ -23,6 +23,7 @@ COPY pages pages
 # Guests: nothing is written, so it may run with a read-only file system.
 FROM base AS demo
 ENV GENRESCOPE_MODE=demo \
+    STREAMLIT_SERVER_ALLOWED_HOSTS="*" \
     STREAMLIT_SERVER_MAX_UPLOAD_SIZE=30
 COPY requirements-demo.txt constraints.txt ./
 RUN pip install -r requirements-demo.txt -c constraints.txt

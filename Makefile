@@ -30,7 +30,7 @@ $(DEMO_STAMP): requirements-demo.txt constraints.txt pyproject.toml
 
 demo: demo-install  ## Predict alone, for guests, from a small .venv-demo (docs/demo.md); HOST=0.0.0.0 listens outside
 	GENRESCOPE_MODE=demo .venv-demo/bin/streamlit run app/main.py --server.headless=true --server.address=$(HOST) \
-		--server.port=$(PORT) --server.maxUploadSize=30 --server.fileWatcherType=none
+		--server.port=$(PORT) --server.allowedHosts=* --server.maxUploadSize=30 --server.fileWatcherType=none
 
 test: install   ## all tests, in parallel
 	$(BIN)/python -m pytest

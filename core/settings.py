@@ -109,7 +109,8 @@ class Settings(BaseSettings):
             f"This app was told to listen at {address or 'every address of this machine'}, where others can reach it. Whoever "
             "reaches it can read and delete everything in this workspace, so it does not open. For guests, there is "
             "`make demo`. For this machine alone, start it with `--server.address=127.0.0.1`. If others may really use it "
-            "(behind a sign-in of your own), say so once more: GENRESCOPE_ALLOW_OUTSIDE=yes."
+            "(behind a sign-in of your own), say so once more, GENRESCOPE_ALLOW_OUTSIDE=yes, and name what they call this "
+            "machine: `--server.allowedHosts=music.example.org`."
         )
 
     @property

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import recipe_form, state, training, ui
+from app import recipe_form, state, terms, training, ui
 
 ui.header(
     "Train",
@@ -35,3 +35,4 @@ if runs:
         training.show_run(state.run(chosen), live=chosen == trained_now)
 
     watch()
+    terms.terms("epoch", "validation", "crop", "confusion matrix")

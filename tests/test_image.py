@@ -186,6 +186,8 @@ def test_make_demo_and_the_image_start_the_same() -> None:
     assert "--server.address=0.0.0.0" in made and "--server.port=9000" in made
     size = image.environment(image.built(STAGES, "demo"))["STREAMLIT_SERVER_MAX_UPLOAD_SIZE"]
     assert f"--server.maxUploadSize={size}" in made
+    any_name = image.environment(image.built(STAGES, "demo"))["STREAMLIT_SERVER_ALLOWED_HOSTS"]
+    assert f"--server.allowedHosts={any_name}" in made, "guests come under whatever name the machine has"
     config = (PROJECT / ".streamlit" / "config.toml").read_text()
     assert "enableXsrfProtection = true" in config
     assert "XSRF" not in made and "XSRF" not in str(image.environment(image.built(STAGES, "demo"))), "nor switched off"

@@ -7,7 +7,6 @@ import pytest
 from typer.main import get_command
 
 from core.cli import app
-from core.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[1]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -28,13 +27,6 @@ def test_an_option_told_in_passing_exists(option: str) -> None:
     ]  # type: ignore[attr-defined]
     known = {name for command in commands for p in command.params for name in p.opts}
     assert option in known | {"--help"}
-
-
-def test_the_defaults_told_are_the_defaults() -> None:
-    told = dict(re.findall(r"\| `GENRESCOPE_([A-Z_]+)` \| [^|]+ \| (\d+) \|", README))
-    assert told
-    for variable, value in told.items():
-        assert Settings.model_fields[variable.lower()].default == float(value)
 
 
 def test_streamlit_is_started_where_the_frame_is() -> None:
