@@ -1,5 +1,6 @@
 """SQLite: connections and numbered migrations. `PRAGMA user_version` counts the migrations a file has had."""
 
+import errno
 import sqlite3
 import threading
 import time
@@ -8,7 +9,20 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from core.errors import LibraryError, disk_trouble
+from core.errors import LibraryError, WorkspaceError, disk_trouble
+
+_DISK = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+    sqlite3.SQLITE_READONLY: errno.EACCES,
+    sqlite3.SQLITE_CANTOPEN: errno.EACCES,
+    sqlite3.SQLITE_PERM: errno.EACCES,
+}
+"""What SQLite says of a disk, as the system would say it."""
+_OTHERS = {
+    sqlite3.SQLITE_BUSY: "The library is held by another program. Close that, or wait for it, and do it again.",
+    sqlite3.SQLITE_LOCKED: "The library is held by another program. Close that, or wait for it, and do it again.",
+    sqlite3.SQLITE_IOERR: "The library could not be read or written: the disk is full or faulty. Nothing half-done is kept.",
+}
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_S = 30.0
@@ -31,7 +45,7 @@ class Database:
             path.parent.mkdir(parents=True, exist_ok=True)
             _migrate(path)
         except (sqlite3.DatabaseError, OSError) as error:
-            if trouble := disk_trouble(error):
+            if trouble := _trouble(error):
                 raise trouble from error
             if getattr(error, "sqlite_errorcode", None) not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
                 raise
@@ -89,7 +103,7 @@ class Database:
             with closing(_connect(self.path)) as connection:
                 yield connection
         except sqlite3.OperationalError as error:
-            trouble = disk_trouble(error)
+            trouble = _trouble(error)
             if trouble is None:
                 raise
             raise trouble from error
@@ -123,6 +137,16 @@ class Database:
             except BaseException:
                 connection.rollback()
                 raise
+
+
+def _trouble(error: Exception) -> WorkspaceError | None:
+    """What a disk, or another program, did to the library, in a sentence; None if it is something else."""
+    if not isinstance(error, sqlite3.OperationalError):
+        return disk_trouble(error)
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in _OTHERS:
+        return WorkspaceError(errno.EBUSY, _OTHERS[code])
+    return disk_trouble(OSError(_DISK[code], "")) if code in _DISK else None
 
 
 def _connect(path: Path, *, check_same_thread: bool = True) -> sqlite3.Connection:

@@ -1,7 +1,6 @@
 """One root for every error a person may meet: its text says what happened, why, and what to do."""
 
 import errno
-import sqlite3
 from datetime import datetime
 
 
@@ -32,32 +31,13 @@ _DISK = {
     errno.EACCES: "The workspace cannot be written: this user may not. Change its owner, or choose another with --home.",
     errno.EPERM: "The workspace cannot be written: this user may not. Change its owner, or choose another with --home.",
 }
-_SQLITE = {
-    sqlite3.SQLITE_FULL: errno.ENOSPC,
-    sqlite3.SQLITE_READONLY: errno.EACCES,
-    sqlite3.SQLITE_CANTOPEN: errno.EACCES,
-    sqlite3.SQLITE_PERM: errno.EACCES,
-}
 
 
 def disk_trouble(error: BaseException) -> WorkspaceError | None:
-    """A failed write in a sentence, if the disk or the library file is to blame; else None."""
+    """A failed write in a sentence, if the disk is to blame; else None."""
     if isinstance(error, WorkspaceError):
         return error
-    if isinstance(error, sqlite3.OperationalError):
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            return WorkspaceError(
-                errno.EBUSY, "The library is held by another program. Close that, or wait for it, and do it again."
-            )
-        if code == sqlite3.SQLITE_IOERR:
-            return WorkspaceError(
-                errno.EIO,
-                "The library could not be read or written. The disk is full or faulty; nothing half-done is kept.",
-            )
-        number = _SQLITE.get(code)
-    else:
-        number = error.errno if isinstance(error, OSError) else None
+    number = error.errno if isinstance(error, OSError) else None
     return WorkspaceError(number, _DISK[number]) if number in _DISK else None
 
 
