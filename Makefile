@@ -36,7 +36,7 @@ test: install   ## all tests, in parallel
 	$(BIN)/python -m pytest
 
 soak: install   ## the long version of the tests of faults and bad input: kills by the twenty, files by the thousand (MINUTES=15)
-	GENRESCOPE_SOAK=$(or $(MINUTES),15) $(BIN)/python -m pytest -n 2 -rP tests/faults tests/security tests/jobs tests/test_upgrades.py
+	GENRESCOPE_SOAK=$(or $(MINUTES),15) $(BIN)/python -m pytest -n 2 -v -rP tests/faults tests/security tests/jobs tests/test_upgrades.py
 
 lint: install   ## style and types
 	$(BIN)/ruff check .

@@ -169,7 +169,8 @@ def _unpack(file: BinaryIO, folder: Path) -> None:
         OSError,
         zlib.error,
     ) as error:
-        raise ModelError(f"This zip file is damaged, or cannot be unpacked: {error}.") from error
+        told = " ".join(str(error).split())[:200]  # zipfile quotes what it found, which may be the whole file
+        raise ModelError(f"This zip file is damaged, or cannot be unpacked: {told}.") from error
 
 
 def _is_small_zip(file: BinaryIO) -> bool:

@@ -288,3 +288,11 @@ def test_a_card_without_figures_or_with_odd_ones_is_no_crash(made: Path, tmp_pat
                 {"songs": 3, "accuracy": 0.5, "interval_95": [0]}, {"songs": 3, "accuracy": 7, "interval_95": [0, 1]}):  # fmt: skip
         change_card(folder, lambda card, odd=odd: card.update(metrics=odd))
         assert model.read_card(folder).tested is None
+
+
+def test_a_damaged_zip_is_told_in_a_sentence_and_not_by_its_content(zipped: bytes, settings: Settings) -> None:
+    data = bytearray(zipped)
+    data[26:28] = struct.pack("<H", 60_000)  # the name in the first head, which zipfile quotes, becomes all of the file
+    with pytest.raises(ModelError, match="is damaged") as told:
+        import_zip(bytes(data), settings, name="given")
+    assert len(str(told.value)) < 400

@@ -16,10 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from core.audio import waveform
+from core.audio.spectrogram import mel_filters
 from core.errors import GenrescopeError
 from core.library.importing import read_csv
 from core.library.mapping import parse
 from core.library.preprocessing import codes_of
+from core.music import FloatArray
 from core.recipes import SpectrogramRecipe
 from core.sources.lists import read_list
 from core.sources.tables import preview_table
@@ -66,6 +68,12 @@ def sounds() -> list[bytes]:
     return made + odd
 
 
+@lru_cache(maxsize=1)
+def filters() -> FloatArray:
+    """To make them takes a library that is slow to load."""
+    return mel_filters(SpectrogramRecipe())
+
+
 def sound(rng: np.random.Generator) -> None:
     good = sounds()
     data = mutated(good[rng.integers(len(good))], rng, good[rng.integers(len(good))])
@@ -74,7 +82,7 @@ def sound(rng: np.random.Generator) -> None:
         waveform.probe(io.BytesIO(data), check_sound=True)
     except GenrescopeError as error:
         told = error
-    codes, _ = codes_of(io.BytesIO(data), SpectrogramRecipe())
+    codes, _ = codes_of(io.BytesIO(data), SpectrogramRecipe(), filters=filters())
     assert (len(codes) and told is None) or isinstance(told, GenrescopeError)
 
 
@@ -122,6 +130,7 @@ KINDS: dict[str, Callable[[np.random.Generator], None]] = {
 def throw(thrown: tuple[str, int]) -> tuple[str, float]:
     """Throw the file of this kind and number: (outcome, seconds)."""
     kind, number = thrown
+    sounds(), filters()  # once a process, and not the file's doing
     rng = np.random.default_rng([list(KINDS).index(kind), number])
     begun = time.monotonic()
     try:
