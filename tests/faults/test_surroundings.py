@@ -26,6 +26,7 @@ from core.library.store import Library
 from core.recipes import SpectrogramRecipe
 from core.settings import Settings
 from tests.faults.test_kills import assert_sound
+from tests.soak import often
 from tests.sounds import pcm_wav
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -162,7 +163,7 @@ def hold(database: Path, seconds: float, begun: threading.Event) -> None:
         db.execute("ROLLBACK")
 
 
-@pytest.mark.parametrize("seconds", [3.0])
+@pytest.mark.parametrize("seconds", [float(often(3, 25))])
 def test_a_library_that_is_held_a_while_is_waited_for(settings: Settings, songs: Path, seconds: float) -> None:
     database = Database(settings.database)
     begun = threading.Event()
