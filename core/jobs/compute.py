@@ -158,7 +158,7 @@ def _on_processes(
 
     pool = ProcessPool(
         max_workers=processes,
-        context=multiprocessing.get_context("spawn"),
+        context=_context(),
         initializer=begin_worker,
         initargs=[limits.memory_bytes],
     )
@@ -173,6 +173,18 @@ def _on_processes(
     finally:  # at once: what the processes were writing is a temporary file
         pool.stop()  # type: ignore[no-untyped-call]
         pool.join()
+
+
+def _context() -> multiprocessing.context.BaseContext:
+    """How processes are started: as fresh ones, from a server that has loaded already what decodes, where there is such a thing.
+
+    Forked from this process they could inherit a lock that a thread of it holds.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():  # Windows
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["core.audio.codes", "threadpoolctl", "pebble"])
+    return context
 
 
 def begin_worker(memory_bytes: int | None = None) -> None:

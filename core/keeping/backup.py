@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -78,10 +79,12 @@ class Source:
     name: str
 
 
-def new_path(settings: Settings, holds: Holds) -> Path:
-    """A file name for a backup that is made now, in the workspace."""
+def new_path(settings: Settings, holds: Holds, *, begins: str = "genrescope") -> Path:
+    """A file name that no backup in the workspace has, for one that is made now."""
     stamp = re.sub(r"\D", "", now())[:14]
-    return settings.data / "backups" / f"genrescope-{stamp[:8]}-{stamp[8:]}-{holds}.zip"
+    name = f"{begins}-{stamp[:8]}-{stamp[8:]}-{holds}"
+    numbered = (settings.data / "backups" / f"{name}{f'-{n}' if n > 1 else ''}.zip" for n in count(1))
+    return next(path for path in numbered if not path.exists())
 
 
 def kept(settings: Settings) -> list[Path]:

@@ -95,8 +95,7 @@ def restore(
             incoming = _looked_into(unpacked / LIBRARY, manifest, settings)
             kept = None
             if not empty:
-                kept = new_path(settings, "labels")
-                kept = kept.with_name(kept.name.replace("genrescope-", "before-restore-"))
+                kept = new_path(settings, "labels", begins="before-restore")
                 back_up(database, settings, kept, "labels", check=check)
             check()
             files = _put_in_place(unpacked, manifest, database, incoming, queue, settings)

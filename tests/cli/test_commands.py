@@ -43,6 +43,9 @@ COMMANDS = [
     "embed",
     "models",
     "status",
+    "backup",
+    "restore",
+    "disk",
     "doctor",
     "worker",
 ]

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.audio.codes import codes_of
 from core.audio.spectrogram import mel_filters
 from core.errors import AudioError
 from core.inference import apart
 from core.jobs.compute import Limits
-from core.library import preprocessing
 from core.recipes import SpectrogramRecipe
 from tests.sounds import CODECS, tone, write_sound
 
@@ -27,7 +27,7 @@ LIMITS = Limits(seconds=60.0, memory_bytes=1_000_000_000)
 @pytest.mark.parametrize("suffix", CODECS)
 def test_codes_are_those_of_this_process(tmp_path: Path, suffix: str) -> None:
     path = write_sound(tmp_path / f"a{suffix}", tone(440, 2.0))
-    codes, report = preprocessing.codes_of(path, RECIPE, filters=FILTERS)
+    codes, report = codes_of(path, RECIPE, filters=FILTERS)
     for source in (path, io.BytesIO(path.read_bytes())):
         theirs, told = apart.codes_of(source, RECIPE, filters=FILTERS, limits=LIMITS)
         assert np.array_equal(theirs, codes) and theirs.dtype == np.uint8
@@ -37,7 +37,7 @@ def test_codes_are_those_of_this_process(tmp_path: Path, suffix: str) -> None:
 def test_what_is_no_sound_is_told_as_here() -> None:
     for data in (b"", b"no sound at all"):
         with pytest.raises(AudioError) as here:
-            preprocessing.codes_of(io.BytesIO(data), RECIPE, filters=FILTERS)
+            codes_of(io.BytesIO(data), RECIPE, filters=FILTERS)
         with pytest.raises(AudioError) as there:
             apart.codes_of(io.BytesIO(data), RECIPE, filters=FILTERS, limits=LIMITS)
         assert str(there.value) == str(here.value)
@@ -55,7 +55,7 @@ WILD = """
 import os, signal, sys, time
 sys.path.insert(0, {project!r})
 from core.inference import apart
-from core.library import preprocessing
+from core.audio import codes
 def wild(*_, **__):
     what = {what!r}
     if what == "crash": os.kill(os.getpid(), signal.SIGSEGV)
@@ -69,7 +69,7 @@ def wild(*_, **__):
         time.sleep(600)
     if what == "babble":
         while True: sys.stdout.write("x" * 100000)
-preprocessing.codes_of = wild
+codes.codes_of = wild
 apart.main()
 """
 
