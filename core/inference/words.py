@@ -12,6 +12,8 @@ from core.inference.unknown import NAMED_FROM
 
 ALMOST_ALL = 0.85
 """Share of a genre from which no other is worth a word, unless it leads for a while."""
+HALF = 0.4
+"""Share of the second genre from which it is half of the song as well as the first."""
 HEARD_FROM = 0.35
 """Share from which a genre is heard in a part of a song: well above its fair share, and it need not lead."""
 LEADS_FROM = 0.5
@@ -39,8 +41,10 @@ def in_words(answer: Prediction) -> str:
         return "None of these genres"
     order = [int(i) for i in np.argsort(-answer.spectrum, kind="stable")]
     first, most = order[0], float(answer.spectrum[order[0]])
+    if (most < UNSURE_BELOW or answer.spectrum[order[:2][-1]] >= HALF) and (in_turn := _in_turn(answer, order)):
+        return f"No single genre: {in_turn}"
     if most < UNSURE_BELOW:
-        return _without_a_first(answer, order)
+        return f"No clear genre; nearest to {' and '.join(answer.genres[i] for i in order[:2])}"
     others = [(i, parts(answer, i)) for i in order[1:]]
     worth = [
         f"{answer.genres[i]}{_when(heard, answer.duration_s)}"
@@ -52,15 +56,14 @@ def in_words(answer: Prediction) -> str:
     return f"{much} {answer.genres[first]}{also}"
 
 
-def _without_a_first(answer: Prediction, order: Sequence[int]) -> str:
-    """Where no genre has half of the song: several that come one after the other, or a blend."""
+def _in_turn(answer: Prediction, order: Sequence[int]) -> str:
+    """Several genres that come one after the other; '' for a blend."""
     heard = {i: parts(answer, i) for i in order[:MOST_IN_TURN] if answer.spectrum[i] >= IN_TURN_FROM}
     when = {i: _when(found, answer.duration_s) for i, found in heard.items()}
-    if len(when) > 1 and all(when.values()):
-        in_order = sorted(when, key=lambda i: heard[i][0])
-        *first, last = [f"{answer.genres[i]}{when[i]}" for i in in_order]
-        return f"No single genre: {', '.join(first)} and {last}"
-    return f"No clear genre; nearest to {' and '.join(answer.genres[i] for i in order[:2])}"
+    if len(when) < 2 or not all(when.values()):
+        return ""
+    *first, last = [f"{answer.genres[i]}{when[i]}" for i in sorted(when, key=lambda i: heard[i][0])]
+    return f"{', '.join(first)} and {last}"
 
 
 def parts(answer: Prediction, column: int) -> list[Part]:

@@ -39,6 +39,7 @@ BLEND = (0.6, 0.36, 0.02, 0.02)
         (song((130, DNB), (70, TECHNO)), "Mostly drum & bass, with some techno after 2:11"),
         (song((70, TECHNO), (130, DNB)), "Mostly drum & bass, with some techno until 1:11"),
         (song((60, DNB), (60, TECHNO), (80, DNB)), "Mostly drum & bass, with some techno from 1:01 to 2:01"),
+        (song((95, TECHNO), (105, HOUSE)), "No single genre: techno until 1:37 and house after 1:37"),
         (song((200, BLEND)), "Mostly drum & bass, with some techno"),
         (
             song((40, DNB), (20, TECHNO), (40, DNB), (20, TECHNO), (40, DNB)),
