@@ -32,8 +32,9 @@ demo: demo-install  ## Predict alone, for guests, from a small .venv-demo (docs/
 	GENRESCOPE_MODE=demo .venv-demo/bin/streamlit run app/main.py --server.headless=true --server.address=$(HOST) \
 		--server.port=$(PORT) --server.allowedHosts=* --server.maxUploadSize=30 --server.fileWatcherType=none
 
+# One more at a time than there are cores: many tests wait for a browser, or for a process to end.
 test: install   ## all tests, in parallel
-	$(BIN)/python -m pytest
+	PYTEST_XDIST_AUTO_NUM_WORKERS=$$($(BIN)/python -c "import os; print(os.cpu_count() + 1)") $(BIN)/python -m pytest
 
 soak: install   ## the long version of the tests of faults and bad input: kills by the twenty, files by the thousand (MINUTES=15)
 	GENRESCOPE_SOAK=$(or $(MINUTES),15) $(BIN)/python -m pytest -n 2 -v -rP tests/faults tests/security tests/jobs tests/test_upgrades.py

@@ -3,7 +3,7 @@
 Most tracks have an address of their own at a host on loopback; one in ten is only a name, and is searched for on a made-up
 YouTube, which lists the songs of all others too. Every track ends fetched, or told why not; nothing is fetched twice; no
 half file is ever taken for a song.
-`GENRESCOPE_TEST_TRACKS` and `GENRESCOPE_TEST_KILLS` say how many (120 and 3 unless told); every moment comes from a seed.
+`GENRESCOPE_TEST_TRACKS` and `GENRESCOPE_TEST_KILLS` say how many (80 and 3 unless told); every moment comes from a seed.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ from tests.soak import often
 from tests.sources.conftest import certificate, for_other_processes  # noqa: F401
 
 PROJECT = Path(__file__).resolve().parents[2]
-TRACKS = int(os.environ.get("GENRESCOPE_TEST_TRACKS", often(120, 400)))
+TRACKS = int(os.environ.get("GENRESCOPE_TEST_TRACKS", often(80, 400)))
 KILLS = int(os.environ.get("GENRESCOPE_TEST_KILLS", often(3, 20)))
 ENDS = {
     "": "fetched", "limited": "fetched", "gone": "gone", "refused": "refused", "hanging": "stuck",
