@@ -113,6 +113,9 @@ def test_from_a_folder_to_a_spectrum_through_crashes(
         "heading", name=re.compile("drone|Not music")
     )  # so small a network may take it for no music
     expect(answer).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_role("listitem").first).to_have_text(
+        re.compile(r"^\s*drone")
+    )  # but of its genres this is nearest
     expect(page.get_by_text("a *new* <b>song.mp3").first).to_be_visible()  # a name is a name, not Markdown
     expect(page.get_by_text("This is not a sound file")).to_be_visible()
     expect(page.get_by_test_id("stVegaLiteChart")).to_have_count(1)  # there is nothing to compare it with
