@@ -60,14 +60,14 @@ def making() -> bool:
     return bool(job and job.unfinished)
 
 
-def sample_is_here() -> None:
-    """That there is a sample library, what to do with it, and how it goes."""
+def sample_is_here(*, trained: bool) -> None:
+    """That there is a sample library, what to do with it (less where a model is `trained` already), and how it goes."""
     n = len(state.sample_tracks())
     with st.container(border=True):
         left, right = st.columns([3, 1], vertical_alignment="center")
         left.markdown(
             f"**The sample library is here:** {ui.counted(n, 'made-up song')}, played by a synthesiser, of eight styles that "
-            "do not exist. Look at some on *Explore*, then train: it takes a minute or two."
+            f"do not exist.{'' if trained else ' Look at some on *Explore*, then train: it takes a minute or two.'}"
         )
         with right.popover("Remove the sample library", icon=":material/delete:", width="stretch"):
             _removal(n)

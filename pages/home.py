@@ -76,7 +76,7 @@ with st.container(horizontal=True):
         st.switch_page(pages()["predict"])
 
 if state.sample_tracks():
-    first_hour.sample_is_here()
+    first_hour.sample_is_here(trained=bool(own))
 
 for job in state.queue().unfinished():
     ui.job_panel(job)
