@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -73,9 +73,9 @@ def model(entry: models.Entry) -> models.Model:
     return _model(str(entry.folder), entry.card.created_at if entry.card else "")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Upload:
-    """A song that was given: its name, the SHA-256 of its file, and the file itself, unless it was let go since."""
+    """A song that was given: its name, the SHA-256 of its file, and the file itself, until it is let go."""
 
     name: str
     key: str
@@ -85,6 +85,17 @@ class Upload:
     def of(cls, name: str, data: bytes) -> "Upload":
         """A song just given."""
         return cls(name, upload_key(data), data)
+
+
+def _let_all_go(songs: list[Upload]) -> None:
+    for one in songs:
+        one.data = None
+
+
+@st.cache_resource(scope="session", show_spinner=False, on_release=_let_all_go)
+def _of_this_visit() -> list[Upload]:
+    """What a guest gave. Streamlit releases it when the page is closed; what a session remembers it keeps for longer."""
+    return []
 
 
 def uploads() -> list[Upload]:
@@ -125,7 +136,10 @@ def give(files: Sequence[tuple[str, bytes]]) -> None:
         known.add((one.name, one.key))
         at_once += len(data)
         put(COUNTED, get(COUNTED, 0) + 1)
-    put(UPLOADS, _let_go(there) if is_guest() else there)
+    put(UPLOADS, there)
+    if is_guest():
+        _of_this_visit()[:] = there
+        _let_go(there)
     put(GIVEN, get(GIVEN, 0) + 1)
     put(REFUSED, [*(get(REFUSED) or []), *refused])
 
@@ -142,20 +156,22 @@ def _refusal(size_bytes: int, at_once: int) -> str:
     return ""
 
 
-def _let_go(songs: Sequence[Upload]) -> list[Upload]:
-    """The songs of a guest, with the sound of the latest only: as much as may be kept."""
-    left, kept = settings().guest_keep_bytes, list[Upload]()
+def _let_go(songs: Sequence[Upload]) -> None:
+    """Let go of a guest's sounds, the oldest first, until no more is kept than may be."""
+    left = settings().guest_keep_bytes
     for one in reversed(songs):
         left -= len(one.data or b"")
-        kept.append(one if left >= 0 else replace(one, data=None))
-    return kept[::-1]
+        if left < 0:
+            one.data = None
 
 
 def remove(*places: int) -> None:
     """Let the songs at these places go, with what was answered about them; all of them without a place."""
-    kept = [one for place, one in enumerate(uploads()) if places and place not in places]
+    there = uploads()
+    kept = [one for place, one in enumerate(there) if places and place not in places]
     keys = {one.key for one in kept}
     put(UPLOADS, kept)
+    _let_all_go([one for one in there if one not in kept])
     for memory in (PREDICTIONS, REASONS):
         put(memory, {asked: told for asked, told in (get(memory) or {}).items() if asked[0] in keys})
 

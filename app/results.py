@@ -180,10 +180,9 @@ def _multiples(told: Sequence[tuple[str, Prediction]], look: Look) -> None:
 
 def endings(upload: Upload, answer: Prediction, look: Look, *, place: int, page: Callable[..., str] = as_html) -> None:
     """What to do with an answer: save it as a file that needs nothing else, made when it is asked for; or remove it."""
-    data = upload.data
 
     def made() -> str:
-        colours = charts.palette(answer.genres, look.colours)
+        colours, data = charts.palette(answer.genres, look.colours), upload.data
         sound = Sound(*_playable(upload.name, data)) if data and len(data) <= LARGEST_SOUND else None
         return page(upload.name, answer, sound=sound, colours=colours)
 

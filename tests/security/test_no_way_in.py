@@ -24,6 +24,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from app.ui import plain
 from core.database import Database
 from core.errors import GenrescopeError
 from core.files import csv_text
@@ -43,6 +44,8 @@ from core.music import ListedTrack, Playlist
 from core.recipes import TrainingRecipe
 from core.settings import PROJECT, Settings
 from tests.models import publish
+from tests.sounds import drone, write_sound
+from tests.visitor import Visitor
 
 PATHS = [
     "../secret", "..", ".", "../../etc/passwd", "/etc/passwd", "a/../../secret", "a\\..\\..\\secret", "C:\\secret",
@@ -306,6 +309,27 @@ def test_an_upload_without_the_token_of_a_page_is_refused(port: int) -> None:
         with pytest.raises(urllib.error.HTTPError) as told:
             urllib.request.urlopen(request)
         assert told.value.code == 403
+
+
+def test_an_upload_is_of_its_own_session_alone(port: int, tmp_path: Path) -> None:
+    """Also for somebody who was told its address, which holds two random numbers of 122 bits each."""
+    url, name = f"http://127.0.0.1:{port}", "mine.wav"
+    song = write_sound(tmp_path / name, drone(np.random.default_rng(0), 5.0)).read_bytes()
+    with Visitor(url, "predict") as owner, Visitor(url, "predict") as other:
+        address = owner.address(name)
+        owner.put(address, name, song).raise_for_status()
+        with urllib.request.urlopen(f"{url}{address.upload_url}", timeout=20) as answer:
+            assert b"<html" in answer.read().lower(), "the page that every address gets"
+        other.tell(address, name, len(song))
+        other.rest()
+        assert not other.reads("mine") and other.errors == []
+        owner.tell(address, name, len(song))
+        owner.wait(lambda: owner.reads(f"##### {plain(name)}"))
+        other.again()
+        other.rest()
+        assert not other.reads("mine")
+        address.upload_url = address.upload_url.replace(address.upload_url.split("/")[-2], "no-such-session")
+        assert other.put(address, name, song).status_code == 400
 
 
 @pytest.mark.parametrize(

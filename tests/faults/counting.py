@@ -1,0 +1,17 @@
+"""A script for Streamlit: the demo, and at `?count=` how often what follows lives in the server's memory, long objects only."""
+
+import gc
+import runpy
+from pathlib import Path
+
+import streamlit as st
+
+LONG = 50_000  # bytes of an object that is looked into: a song, but not what else mentions a few of its bytes
+
+wanted = bytes.fromhex(st.query_params.get("count", ""))
+if wanted:
+    gc.collect()
+    held = {id(one): one for holder in gc.get_objects() for one in gc.get_referents(holder) if isinstance(one, bytes)}
+    st.text(f"{sum(len(one) >= LONG and wanted in one for one in held.values())} copies")
+else:
+    runpy.run_path(str(Path("app/main.py").resolve()), run_name="__main__")
