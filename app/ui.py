@@ -13,7 +13,7 @@ import streamlit as st
 
 from app import session
 from app.navigation import pages
-from core.errors import GenrescopeError, LibraryError
+from core.errors import GenrescopeError, LibraryError, disk_trouble
 from core.files import duration_in_words
 from core.music import GenreDistribution
 
@@ -65,6 +65,20 @@ def told_errors() -> Iterator[None]:
         yield
     except GenrescopeError as error:
         st.error(plain(str(error)), icon=":material/error:")
+
+
+def tell_uncaught(error: Exception) -> bool:
+    """Say what no page caught, in a sentence. True: Streamlit has written it to its log, and shows nothing of its own."""
+    known = error if isinstance(error, GenrescopeError) else disk_trouble(error)
+    text = str(known) if known else f"Something went wrong here that nobody foresaw ({type(error).__name__})."
+    if known is None:
+        text += " What was done before is kept. Load this page again."
+    if known is None and not session.is_guest():
+        text += (
+            " If it comes back, please report it, with what Genrescope says in the terminal that it was started from."
+        )
+    st.error(plain(text), icon=":material/error:")
+    return True
 
 
 def label_form(track_ids: Sequence[int], *, key: str = "edit", what: str = "ticked") -> None:

@@ -38,7 +38,7 @@ FLOORS = [
     ["core.jobs.kinds", "core.jobs.worker", "core.doctor"],
     ["core.cli"],
     ["core.__main__", "app"],
-    ["app.main", "pages"],
+    ["app.main", "app.frame", "pages"],
 ]
 """Low to high: a file belongs to the longest name here that begins its own."""
 

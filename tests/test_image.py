@@ -156,7 +156,7 @@ SHOWN = """
 from pathlib import Path
 from streamlit.testing.v1 import AppTest
 import core
-shown = AppTest.from_file("app/main.py", default_timeout=60).run()
+shown = AppTest.from_file("app/frame.py", default_timeout=60).run()
 assert not shown.exception and not shown.error and shown.title, (shown.exception, shown.error)
 print(Path(core.__file__).parents[1])
 """

@@ -14,4 +14,4 @@ if wanted:
     held = {id(one): one for holder in gc.get_objects() for one in gc.get_referents(holder) if isinstance(one, bytes)}
     st.text(f"{sum(len(one) >= LONG and wanted in one for one in held.values())} copies")
 else:
-    runpy.run_path(str(Path("app/main.py").resolve()), run_name="__main__")
+    runpy.run_path(str(Path("app/frame.py").resolve()), run_name="__main__")
