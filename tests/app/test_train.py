@@ -24,6 +24,7 @@ TEST = {
     "per_genre": {name: {"precision": 0.75, "recall": 0.75, "f1": 0.75, "songs": 4} for name in ("drone", "hiss")},
     "top_2_accuracy": 1.0, "macro_f1": 0.75,
 }  # fmt: skip
+ANSWERED = np.array([[0.1, 0.9], [0.8, 0.2], [0.6, 0.4], [0.3, 0.7]], np.float32)
 
 
 @pytest.fixture
@@ -37,8 +38,8 @@ def runs(prepared: Settings) -> Runs:
     return Runs(Database(prepared.database))
 
 
-def made(runs: Runs, prepared: Settings, name: str, *, tested: int = 0, finished: bool = True) -> Run:
-    """A run whose network was watched on four songs, two of each genre."""
+def begun(runs: Runs, prepared: Settings, name: str, *, tested: int = 0) -> Run:
+    """A run whose network is watched on four songs, two of each genre."""
     songs = Library(Database(prepared.database)).songs(RECIPE.fingerprint)
     drones = [song for song in songs if song.label.top == "drone"]
     hisses = [song for song in songs if song.label.top == "hiss"]
@@ -46,7 +47,7 @@ def made(runs: Runs, prepared: Settings, name: str, *, tested: int = 0, finished
     def told(some: list[Any]) -> list[dict[str, Any]]:
         return [{**vars(song), "label": dict(song.label.weights)} for song in some]
 
-    begun = runs.begin(name, TrainingRecipe(), {"genres": None, "holdout_artists": None})
+    run = runs.begin(name, TrainingRecipe(), {"genres": None, "holdout_artists": None})
     split = {
         "train": told(drones[4:8] + hisses[4:8]),
         "validation": told(drones[:2] + hisses[:2]),
@@ -54,11 +55,16 @@ def made(runs: Runs, prepared: Settings, name: str, *, tested: int = 0, finished
         "left_out": [],
     }
     plan = {"genres": ["drone", "hiss"], "split": split, "spectrogram": RECIPE.model_dump(), "data_fingerprint": "d"}
-    runs.plan(begun, {**plan, "steps": 20})
+    runs.plan(run, {**plan, "steps": 20})
+    return run
+
+
+def made(runs: Runs, prepared: Settings, name: str, *, tested: int = 0, finished: bool = True) -> Run:
+    """Such a run, ended."""
+    run = begun(runs, prepared, name, tested=tested)
     for number in (1, 2):
-        spectra = np.array([[0.1, 0.9], [0.8, 0.2], [0.6, 0.4], [0.3, 0.7]], np.float32)
-        runs.add_epoch(begun, epoch(number), spectra)
-    runs.end(begun, "finished" if finished else "stopped", result={"name": name, "test": TEST} if finished else None)
+        runs.add_epoch(run, epoch(number), ANSWERED)
+    runs.end(run, "finished" if finished else "stopped", result={"name": name, "test": TEST} if finished else None)
     return runs.get(name)
 
 
