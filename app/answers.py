@@ -230,8 +230,8 @@ def _listened(
 
 
 def _apart() -> Decode:
-    """Decoding in a process of its own, within what the settings allow: uploads are strangers' files."""
-    return partial(apart.codes_of, limits=Limits.of(settings()))
+    """Decoding in a process of its own, within what the settings allow: uploads are strangers' files. Guests share none."""
+    return partial(apart.codes_of, limits=Limits.of(settings()), keep=not is_guest())
 
 
 def _plus(number: int, tell: Callable[[float], object], share: float) -> None:

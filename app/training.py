@@ -94,7 +94,7 @@ def curves(run: Run, *, live: bool) -> None:
     cells[1].metric("Songs right (validation)", f"{latest.song_accuracy:.0%}")
     cells[2].metric("Crops a second", f"{latest.crops_per_second:.0f}")
     if live:
-        cells[3].metric("Time left", duration_in_words(latest.seconds_left))
+        cells[3].metric("Time left", duration_in_words(latest.seconds_left) if latest.seconds_left else "testing …")
     else:
         cells[3].metric("Time taken", duration_in_words(sum(epoch.seconds for epoch in epochs)))
     left, right = st.columns(2)

@@ -6,7 +6,7 @@ from io import BytesIO
 from pathlib import Path
 
 from benchmarks import children, samples
-from benchmarks.bench_upload import STARTER
+from benchmarks.bench_upload import APART, STARTER
 from benchmarks.timing import Row, at_most, compare
 from core.inference.prediction import Prediction, predict, predict_each
 from core.learning import model
@@ -23,13 +23,13 @@ def measure(songs: Path) -> list[Row]:
         data = uploads(scratch)
 
         def each() -> None:
-            for answer in predict_each(map(BytesIO, data), loaded):
+            for answer in predict_each(map(BytesIO, data), loaded, decode=APART):
                 if not isinstance(answer, Prediction):
                     raise answer
 
         def one_by_one() -> None:
             for one in data:
-                predict(BytesIO(one), loaded)
+                predict(BytesIO(one), loaded, decode=APART)
 
         each_s, one_s, ratio = compare(each, one_by_one)
         peaks = [
@@ -58,11 +58,11 @@ def uploads(folder: str) -> list[bytes]:
 
 def in_one_drop(folder: str) -> None:
     """All of them, for the memory that takes."""
-    deque(predict_each(map(BytesIO, uploads(folder)), model.load(STARTER)), maxlen=0)
+    deque(predict_each(map(BytesIO, uploads(folder)), model.load(STARTER), decode=APART), maxlen=0)
 
 
 def in_turn(folder: str) -> None:
     """The same songs one by one."""
     loaded = model.load(STARTER)
     for data in uploads(folder):
-        predict(BytesIO(data), loaded)
+        predict(BytesIO(data), loaded, decode=APART)

@@ -2,7 +2,8 @@
 
 What a decoder does with a file made for it (crash, never end, eat memory) ends that process, and nothing else. The process
 is told what to do on its standard input, and answers on its standard output: a line of JSON and bytes, both ways, of which
-nothing is believed unchecked. One is kept ready, as it takes half a second to start.
+nothing is believed unchecked. One is kept ready, as it takes half a second to start; and where all songs are one person's,
+a process that answered may take the next.
 """
 
 import contextlib
@@ -31,7 +32,12 @@ CRASHED = "Reading this file crashed the decoder. It is damaged in an unusual wa
 _PROJECT = Path(__file__).resolve().parents[2]
 
 Child = subprocess.Popen[bytes]
+KEPT = 2
+"""So many processes are kept for the next song: as many songs are listened to side by side."""
 _spare: list[Child] = []
+"""Ready, and without a song so far."""
+_used: list[Child] = []
+"""Kept after a song."""
 _lock = threading.Lock()
 
 
@@ -43,10 +49,13 @@ def codes_of(
     limits: Limits,
     max_s: float = 4 * 3600,
     max_bytes: int = 2_000_000_000,
+    keep: bool = False,
 ) -> tuple[CodeArray, DecodeReport]:
     """As `audio.codes.codes_of`, (n_frames, n_mels) uint8, in another process and within `limits`.
 
-    Raises `AudioError` also where the file takes that process down, or asks for too much.
+    With `keep`, a process that has answered takes the next song, which spares half a second each: not for songs of several
+    people, as it could tell one of another's. Raises `AudioError` also where the file takes that process down, or asks for
+    too much.
     """
     data = source.read_bytes() if isinstance(source, Path) else _all_of(source)
     told = {
@@ -57,18 +66,28 @@ def codes_of(
         "memory_bytes": limits.memory_bytes and limits.memory_bytes + len(data),
         "filters": filters.shape,
         "size": len(data),
+        "last": not keep,
     }
-    with _child() as child, _ended_after(child, limits.seconds) as over:
-        assert child.stdin is not None and child.stdout is not None
-        head = json.dumps(told).encode() + b"\n" + np.ascontiguousarray(filters, np.float32).tobytes()
-        telling = threading.Thread(target=_tell, args=(child.stdin, head, data), daemon=True)
-        telling.start()
-        answer = _answer(child.stdout, recipe, max_s)
-        child.kill()
-        telling.join()
-    if answer is not None:
-        return answer
-    raise AudioError(limits.too_slow if over.is_set() else CRASHED)
+    child, kept = _taken(fresh=not keep), False
+    try:
+        with _ended_after(child, limits.seconds) as over:
+            assert child.stdin is not None and child.stdout is not None
+            head = json.dumps(told).encode() + b"\n" + np.ascontiguousarray(filters, np.float32).tobytes()
+            telling = threading.Thread(target=_tell, args=(child.stdin, head, data), daemon=True)
+            telling.start()
+            answer = _answer(child.stdout, recipe, max_s)
+            if answer is None or not keep:
+                child.kill()
+            telling.join()
+        kept = keep and answer is not None and not over.is_set() and _kept(child)
+    finally:
+        if not kept:
+            _end(child)
+    if answer is None:
+        raise AudioError(limits.too_slow if over.is_set() else CRASHED)
+    if isinstance(answer, AudioError):
+        raise answer
+    return answer
 
 
 def make_ready() -> None:
@@ -89,22 +108,32 @@ def _start() -> Child:
     )
 
 
-@contextmanager
-def _child() -> Iterator[Child]:
-    """A process for one file, ended at the end; the next is made ready meanwhile."""
+def _taken(*, fresh: bool) -> Child:
+    """A process for a song. One that must be `fresh` has had none before, and ends with it: the next is made ready meanwhile."""
     with _lock:
-        child = _spare.pop() if _spare else None
+        ready = [] if fresh else _used
+        child = (ready or _spare).pop() if ready or _spare else None
     if child is None or child.poll() is not None:
         child = _start()
-    make_ready()
-    try:
-        yield child
-    finally:
-        child.kill()
-        for pipe in (child.stdin, child.stdout):
-            with contextlib.suppress(OSError):
-                pipe.close()  # type: ignore[union-attr]
-        child.wait()
+    if fresh:
+        make_ready()
+    return child
+
+
+def _kept(child: Child) -> bool:
+    """Keep a process for the next song, unless there are enough."""
+    with _lock:
+        if len(_used) < KEPT:
+            _used.append(child)
+        return child in _used
+
+
+def _end(child: Child) -> None:
+    child.kill()
+    for pipe in (child.stdin, child.stdout):
+        with contextlib.suppress(OSError):
+            pipe.close()  # type: ignore[union-attr]
+    child.wait()
 
 
 @contextmanager
@@ -136,12 +165,12 @@ def _tell(stdin: Any, head: bytes, data: bytes) -> None:
         stdin.flush()
 
 
-def _answer(stdout: Any, recipe: SpectrogramRecipe, max_s: float) -> tuple[CodeArray, DecodeReport] | None:
-    """What the process says; None if it went before it said all. Raises the `AudioError` that it tells."""
+def _answer(stdout: Any, recipe: SpectrogramRecipe, max_s: float) -> tuple[CodeArray, DecodeReport] | AudioError | None:
+    """What the process says; None if it went before it said all."""
     try:
         told = json.loads(stdout.readline(MAX_LINE))
         if "error" in told:
-            raise (TooLongError if told.get("too_long") else AudioError)(str(told["error"]))
+            return (TooLongError if told.get("too_long") else AudioError)(str(told["error"]))
         n_frames, report = int(told["n_frames"]), DecodeReport(**told["report"])
         if not 0 < n_frames <= max_s / recipe.frame_s + 1000:
             return None
@@ -154,13 +183,13 @@ def _answer(stdout: Any, recipe: SpectrogramRecipe, max_s: float) -> tuple[CodeA
 
 
 def main() -> None:
-    """In the process: take one order, answer it, and end."""
-    stdin, stdout = sys.stdin.buffer, sys.stdout.buffer
-    line = stdin.readline(MAX_LINE)
-    if not line:  # who started this has gone, or needs it no more
-        return
-    told = json.loads(line)
-    _limit(told["seconds"], told["memory_bytes"])
+    """In the process: take orders and answer them, until who started it has gone, or needs it no more."""
+    while line := sys.stdin.buffer.readline(MAX_LINE):
+        _do(json.loads(line), sys.stdin.buffer, sys.stdout.buffer)
+
+
+def _do(told: dict[str, Any], stdin: BinaryIO, stdout: BinaryIO) -> None:
+    _limit(told["seconds"], told["memory_bytes"], last=told["last"])
     rows, columns = told["filters"]
     filters = np.frombuffer(stdin.read(4 * rows * columns), np.float32).reshape(rows, columns)
     data = io.BytesIO(stdin.read(told["size"]))
@@ -184,14 +213,16 @@ def _say(stdout: BinaryIO, told: dict[str, Any]) -> None:
     stdout.flush()
 
 
-def _limit(seconds: float, memory_bytes: int | None) -> None:
+def _limit(seconds: float, memory_bytes: int | None, *, last: bool) -> None:
     """Also where nobody is left to end it: so much time on a processor, so much memory, and not one file written."""
     if memory_bytes:
         limit_memory(memory_bytes)
     with contextlib.suppress(ImportError):
         import resource
 
-        resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 5, int(seconds) + 5))
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        most = int(used.ru_utime + used.ru_stime + seconds) + 5
+        resource.setrlimit(resource.RLIMIT_CPU, (most, most if last else resource.getrlimit(resource.RLIMIT_CPU)[1]))
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 

@@ -112,6 +112,16 @@ def test_a_measurement_that_failed_is_told_and_not_tried_for_ever(prepared: Sett
     assert [job.kind for job in queue.unfinished()] == ["speed"]
 
 
+def test_after_the_last_epoch_it_says_that_it_is_tested(prepared: Settings, queue: Queue, runs: Runs) -> None:  # noqa: F811
+    run_of_two = begun(runs, prepared, "one")
+    job = kinds.submit_train(queue, "one", TrainingRecipe(), {})
+    assert queue.claim("me", job_id=job.id)
+    for number, left in ((1, 50.0), (2, 0.0)):
+        runs.add_epoch(run_of_two, epoch(number, seconds_left=left), ANSWERED)
+        told = {one.label: one.value for one in show("train").metric}
+        assert told["Time left"] == ("50 s" if left else "testing …")
+
+
 def test_songs_it_gets_wrong_come_surest_first(prepared: Settings, runs: Runs) -> None:
     made(runs, prepared, "one")
     shown = show("train")

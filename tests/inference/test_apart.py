@@ -1,5 +1,6 @@
 """Sounds decoded in a process of their own: the same codes, and an end to whatever will not end."""
 
+import contextlib
 import io
 import os
 import subprocess
@@ -110,6 +111,39 @@ def test_a_decoder_gone_wild_is_contained(
     assert time.monotonic() - begun < 25
     assert not file.exists() or file.read_bytes() == b""
     for child in apart._spare:
+        child.kill()
+        child.wait()
+
+
+def test_a_process_is_kept_for_the_next_song_of_the_same_person(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apart, "_spare", [])
+    monkeypatch.setattr(apart, "_used", [])
+    started: list[apart.Child] = []
+
+    def start(start: "Callable[[], apart.Child]" = apart._start) -> apart.Child:
+        started.append(start())
+        return started[-1]
+
+    monkeypatch.setattr(apart, "_start", start)
+    path = write_sound(tmp_path / "a.mp3", tone(440, 2.0))
+    expected, _ = codes_of(path, RECIPE, filters=FILTERS)
+    for source in (path, io.BytesIO(b"no sound"), path):
+        with contextlib.suppress(AudioError):
+            codes, _ = apart.codes_of(source, RECIPE, filters=FILTERS, limits=LIMITS, keep=True)
+            assert np.array_equal(codes, expected)
+    assert len(started) == 1 and apart._used == started and started[0].poll() is None
+    started[0].kill()  # as a decoder that crashed after its answer
+    started[0].wait()
+    codes, _ = apart.codes_of(path, RECIPE, filters=FILTERS, limits=LIMITS, keep=True)
+    assert np.array_equal(codes, expected) and len(started) == 2
+    apart.codes_of(path, RECIPE, filters=FILTERS, limits=LIMITS)
+    assert started[1].poll() is None and apart._used == [started[1]], (
+        "a stranger's song is not for what has had another"
+    )
+    assert started[2].poll() is not None and apart._spare == [started[3]] and len(started) == 4
+    for child in started:
         child.kill()
         child.wait()
 
