@@ -69,13 +69,15 @@ def told_errors() -> Iterator[None]:
 
 def tell_uncaught(error: Exception) -> bool:
     """Say what no page caught, in a sentence. True: Streamlit has written it to its log, and shows nothing of its own."""
-    known = error if isinstance(error, GenrescopeError) else disk_trouble(error)
-    text = str(known) if known else f"Something went wrong here that nobody foresaw ({type(error).__name__})."
-    if known is None:
-        text += " What was done before is kept. Load this page again."
-    if known is None and not session.is_guest():
-        text += (
-            " If it comes back, please report it, with what Genrescope says in the terminal that it was started from."
+    kind = type(error).__name__
+    if known := error if isinstance(error, GenrescopeError) else disk_trouble(error):
+        text = str(known)
+    elif session.is_guest():
+        text = f"Something went wrong here that nobody foresaw ({kind}). Load this page again, or come back later."
+    else:
+        text = (
+            f"Something went wrong here that nobody foresaw ({kind}). What was done before is kept. Load this page again. If "
+            "it comes back, please report it, with what Genrescope says in the terminal that it was started from."
         )
     st.error(plain(text), icon=":material/error:")
     return True
