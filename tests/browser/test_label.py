@@ -95,6 +95,8 @@ def in_front(page: Page, title: str, *, looked_at: int) -> None:
 
 
 def press(page: Page, key: str) -> None:
+    """Press a key when the page is drawn, with the button that it stands for, and wait until it is drawn anew."""
+    settle(page)
     page.keyboard.press(key)
     settle(page)
 

@@ -344,7 +344,7 @@ def test_a_page_answers_whatever_is_dropped_on_it(port: int) -> None:
     stems = [stem for stem in PATHS + SQL + SCRIPTS if "\0" not in stem]
     outcomes = Counter[str]()
     with Visitor(f"http://127.0.0.1:{port}", "predict") as page:
-        for number in range(often(60, 520)):
+        for number in range(often(40, 520)):
             rng = np.random.default_rng([7, number])
             data = mutated(sounds()[number % len(sounds())], rng) if number % 5 else sounds()[number % len(sounds())]
             name = (
