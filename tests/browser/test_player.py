@@ -1,6 +1,7 @@
 """The player in a real browser: it plays, seeks, repeats and draws where it plays."""
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,8 +68,15 @@ def test_it_plays_and_the_playhead_moves(player: Locator) -> None:
     player.page.wait_for_function("document.querySelector('audio').currentTime > 0.8")
     width = stage(player).evaluate("one => one.clientWidth")
     player.get_by_role("button", name="Pause").click()
-    moved_s = (head.evaluate("one => one.offsetLeft") - before) / width * LENGTH_S
-    assert moved_s == pytest.approx(at_s(player), abs=TOLERANCE_S)
+
+    def behind_s() -> float:
+        moved_s = (head.evaluate("one => one.offsetLeft") - before) / width * LENGTH_S
+        return float(abs(moved_s - at_s(player)))
+
+    deadline = time.monotonic() + 10  # it is drawn with the next frame, which a busy machine shows late
+    while behind_s() > TOLERANCE_S and time.monotonic() < deadline:
+        player.page.wait_for_timeout(50)
+    assert behind_s() <= TOLERANCE_S
 
 
 def test_curves_and_waveform_lie_where_the_sound_is(player: Locator) -> None:
