@@ -23,6 +23,8 @@ from websockets import Origin, Subprotocol
 from websockets.sync.client import connect
 
 DROP_HERE = "Drop songs here"
+UNFORESEEN = "nobody foresaw"
+"""Part of what is said of an error that no page caught."""
 SECONDS = 60.0
 """A page may take so long to be drawn, or to take a file."""
 
@@ -37,7 +39,7 @@ class Visitor:
     elements: dict[tuple[int, ...], Element] = field(default_factory=dict)
     """What is on the page, by its place."""
     errors: list[str] = field(default_factory=list)
-    """Exceptions that pages showed, whenever."""
+    """Exceptions that pages showed, whenever, and what was said of those that no page caught."""
     _drawn: set[tuple[int, ...]] = field(default_factory=set)
     _busy: bool = True
     _page: str = ""
@@ -181,6 +183,8 @@ class Visitor:
 def _exceptions(element: Element) -> Iterator[str]:
     if element.HasField("exception"):
         yield f"{element.exception.type}: {element.exception.message}"
+    if element.HasField("alert") and UNFORESEEN in element.alert.body:
+        yield element.alert.body
 
 
 def _strings(message: Message) -> Iterator[str]:
