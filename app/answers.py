@@ -113,7 +113,7 @@ def keep_uploads(kind: str) -> None:
     """Take over what lies in a box now. The box is emptied, and its files are let go."""
     files = get(box(kind)) or []
     files = files if isinstance(files, list) else [files]
-    files = [file for file in files if isinstance(file, UploadedFile)]  # not what the server no longer has, or never had
+    files = [file for file in files if isinstance(file, UploadedFile)]  # not what the server no longer has
     names = [f"Recording {get(GIVEN, 0) + 1}.wav" if kind == MICROPHONE else file.name for file in files]
     give([(name, file.getvalue()) for name, file in zip(names, files, strict=True)])
     if (context := get_script_run_ctx()) and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
