@@ -15,7 +15,6 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from app.session import get, is_guest, put, settings
 from core.audio import waveform
-from core.audio.codes import codes_of
 from core.audio.waveform import TooLongError
 from core.errors import AudioError, GenrescopeError
 from core.files import duration_in_words, size_in_words
@@ -26,7 +25,7 @@ from core.inference.why import Reasons, heard_alone
 from core.inference.why import why as why_of
 from core.jobs.compute import Limits
 from core.learning import model as models
-from core.music import CodeArray
+from core.music import CodeArray, FloatArray
 
 UPLOADER = "uploader"
 """Boxes that songs are given in: their keys begin so."""
@@ -276,28 +275,34 @@ def upload_wav(data: bytes) -> bytes:
 
 
 def _as_wav(data: bytes) -> bytes:
-    return waveform.as_wav(waveform.load(BytesIO(data), max_s=settings().max_audio_s))
+    return waveform.as_wav(_excerpt(data, 0.0, settings().max_audio_s))
 
 
 @st.cache_data(show_spinner=False, max_entries=50)
 def upload_artist(data: bytes) -> str:
     """The artist that the tags of an upload name; '' if they name none."""
-    return waveform.probe(BytesIO(data)).tags.get("artist", "")
+    return apart.probe(BytesIO(data), limits=Limits.of(settings()), keep=not is_guest()).tags.get("artist", "")
 
 
 @st.cache_data(show_spinner="Preparing the sound …", max_entries=50)
 def upload_alone(data: bytes, patch: tuple[float, float, float, float]) -> bytes:
     """A patch of an upload, and a little before and after, without the other frequencies, as WAV."""
     start_s, end_s, low_hz, high_hz = patch
-    y = waveform.excerpt(BytesIO(data), start_s - AROUND_S, end_s + AROUND_S, max_s=settings().max_audio_s)
-    return waveform.as_wav(heard_alone(y, low_hz, high_hz))
+    return waveform.as_wav(heard_alone(_excerpt(data, start_s - AROUND_S, end_s + AROUND_S), low_hz, high_hz))
+
+
+def _excerpt(data: bytes, start_s: float, end_s: float) -> FloatArray:
+    limits = settings()
+    return apart.excerpt(
+        BytesIO(data), start_s, end_s, limits=Limits.of(limits), max_s=limits.max_audio_s, keep=not is_guest()
+    )
 
 
 @st.cache_data(show_spinner="Listening …", max_entries=8)
 def _upload_codes(data: bytes, folder: str, created_at: str) -> CodeArray:
-    recipe, filters, limits = _model(folder, created_at).recipe, _model(folder, created_at).filters, settings()
-    codes, _ = codes_of(
-        BytesIO(data), recipe, filters=filters, max_s=limits.max_audio_s, max_bytes=limits.max_audio_bytes
+    asked, limits = _model(folder, created_at), settings()
+    codes, _ = _apart()(
+        BytesIO(data), asked.recipe, filters=asked.filters, max_s=limits.max_audio_s, max_bytes=limits.max_audio_bytes
     )
     return codes
 
@@ -323,6 +328,7 @@ def reasons(entry: models.Entry, data: bytes, genre: str, start_s: float) -> Rea
                 max_s=limits.max_audio_s,
                 max_bytes=limits.max_audio_bytes,
                 on_progress=lambda share: bar.progress(share, "Covering one patch after another …"),
+                decode=_apart(),
             )
         finally:
             bar.empty()

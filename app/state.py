@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -20,8 +21,10 @@ from core.audio.character import character as character_of
 from core.audio.store import SpectrogramStore
 from core.collecting.places import pauses
 from core.database import Database
+from core.inference import apart
 from core.inference.neighbours import Neighbourhood
 from core.jobs import worker
+from core.jobs.compute import Limits
 from core.jobs.queue import Job, Queue
 from core.keeping import backup, disk
 from core.learning import model as models
@@ -522,7 +525,8 @@ def sign_in() -> SignIn:
 @st.cache_data(show_spinner="Reading the tags of the first songs …", ttl=60, max_entries=5)
 def import_preview(directory: str, csv_file: str | None) -> tuple[list[PreviewRow], int]:
     """What an import of this folder would give, from a sample of its files; the number of its files."""
-    return preview(Path(directory), csv_file=Path(csv_file) if csv_file else None)
+    read = partial(apart.probe, limits=Limits.of(settings()), keep=True)
+    return preview(Path(directory), csv_file=Path(csv_file) if csv_file else None, probe=read)
 
 
 @st.cache_data(show_spinner=False, max_entries=20)
@@ -540,7 +544,8 @@ def character(sha256: str) -> tuple[Character, FloatArray]:
 @st.cache_data(show_spinner="Preparing the sound …", max_entries=8)
 def wav(path: str, sha256: str) -> bytes:
     """A song as WAV, for files that browsers cannot play."""
-    return waveform.as_wav(waveform.load(Path(path), max_s=settings().max_audio_s))
+    max_s = settings().max_audio_s
+    return waveform.as_wav(apart.excerpt(Path(path), 0.0, max_s, limits=Limits.of(settings()), max_s=max_s, keep=True))
 
 
 @st.cache_data(show_spinner="Packing the model …", max_entries=2)

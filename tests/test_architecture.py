@@ -225,6 +225,8 @@ def _nevers(file: File) -> Iterator[str]:
         yield "who asks a model imports what trains it"
     if name == "app.charts" and file.uses("streamlit", "app.state", "app.ui"):
         yield "charts know streamlit"
+    if top in ("app", "pages") and _decodes(file):
+        yield "a decoder in the app's own process"
     if file.uses("torchaudio") and name != "core.learning.augment":
         yield "torchaudio outside augment"
     if file.uses("distributed", "dask") and name != "core.jobs.cluster":
@@ -286,6 +288,13 @@ def _streamlit_memory(file: File) -> bool:
     mentioned = {part for name in file.mentions for part in name.split(".")[1:]}
     imported = {name.rpartition(".")[2] for name in file.uses("streamlit")}
     return bool(kept & (mentioned | imported))
+
+
+def _decodes(file: File) -> bool:
+    named = {name for name in _imports(file.tree, file.folder) if name.startswith("core.audio.waveform.")}
+    mentioned = {name for name in file.mentions if "waveform." in name}
+    read = {name.rpartition(".")[2] for name in named | mentioned} & {"probe", "blocks", "load", "excerpt"}
+    return bool(read or file.uses("core.audio.codes", "av", "librosa"))
 
 
 def _environment(file: File) -> bool:
@@ -442,6 +451,9 @@ def test_a_file_without_a_floor_is_found(tmp_path: Path) -> None:
         ("core__files", "import os\nx = os.environ.get('HOME')", "reads the environment"),
         ("core__files", "import os\nx = os.getenv('HOME')", "reads the environment"),
         ("core__files", "from os import environ", "reads the environment"),
+        ("app__ui", "from core.audio.waveform import as_wav, load", "a decoder in the app's own process"),
+        ("pages__other", "from core.audio import waveform\nwaveform.probe(1)", "a decoder in the app's own process"),
+        ("pages__other", "from core.audio.codes import codes_of", "a decoder in the app's own process"),
         ("core__files", "import pickle", "pickles"),
         ("core__learning__x", "import torch\nx = torch.load('a')", "pickles"),
         ("core__learning__x", "from torch import load", "pickles"),
@@ -450,7 +462,7 @@ def test_a_file_without_a_floor_is_found(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_each_never_is_found(tmp_path: Path, name: str, source: str, fault: str) -> None:
-    house = {"core__sources__x": "", **SOUND, name: source}
+    house = {"core__sources__x": "", "core__audio__codes": "", **SOUND, name: source}
     assert (name.replace("__", "."), fault) in nevers(build(tmp_path, **house))
 
 

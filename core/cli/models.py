@@ -25,6 +25,7 @@ from core.database import Database
 from core.errors import GenrescopeError
 from core.files import duration_in_words
 from core.jobs import kinds
+from core.jobs.compute import Limits
 from core.recipes import SpectrogramRecipe
 from core.settings import Settings
 
@@ -96,7 +97,8 @@ def train(
             f"{result['name']}: {result['epochs']} epochs, {result['steps']} steps in "
             f"{duration_in_words(result['seconds'])} ({result['crops_per_second']:.0f} crops a second)"
         ]
-        answer(as_json, result, lines + (report_lines(result["test"]) if result["test"] else []))
+        tested = report_lines(result["test"]) if result["test"] else []
+        answer(as_json, result, lines + tested, result["failed"])
 
 
 @app.command()
@@ -121,6 +123,7 @@ def predict(
 ) -> None:
     """Say which genres songs are made of and where, what of it is sure, and what sounds alike."""
     with command(as_json, home) as settings:
+        from core.inference import apart
         from core.inference.prediction import Far, predict_each
         from core.inference.result import as_html, verdict_document
         from core.inference.why import why as why_of
@@ -134,7 +137,11 @@ def predict(
         if scheduler and len(files) > 1:  # a song alone is answered before a cluster is asked
             far = Far(scheduler, partial(models.load_once, folder, loaded.card.weights_sha256))
         known = _Known(settings, loaded) if neighbours else None
-        limits: dict[str, Any] = {"max_s": settings.max_audio_s, "max_bytes": settings.max_audio_bytes}
+        limits: dict[str, Any] = {
+            "max_s": settings.max_audio_s,
+            "max_bytes": settings.max_audio_bytes,
+            "decode": partial(apart.codes_of, limits=Limits.of(settings), keep=True),
+        }
         answers: list[dict[str, Any]] = []
         with progress() as report:
 
@@ -248,7 +255,7 @@ def embed(
         for genre, songs in result["outliers"].items():
             named = "; ".join(f"{song['artist']} - {song['title']}" for song in songs[:5])
             lines.append(f"far from the rest of {genre}: {named}")
-        answer(as_json, result, lines)
+        answer(as_json, result, lines, result["failed"])
 
 
 def _outliers(settings: Settings, model: Any) -> dict[str, list[dict[str, Any]]]:

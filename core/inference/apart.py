@@ -1,4 +1,4 @@
-"""A stranger's sound, decoded in a process of its own, with limits on time and memory.
+"""A stranger's sound, read in a process of its own, with limits on time and memory.
 
 What a decoder does with a file made for it (crash, never end, eat memory) ends that process, and nothing else. The process
 is told what to do on its standard input, and answers on its standard output: a line of JSON and bytes, both ways, of which
@@ -12,22 +12,29 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 
 from core.audio import codes as sound_codes
-from core.audio.waveform import DecodeReport, Source, TooLongError
+from core.audio import waveform
+from core.audio.waveform import DecodeReport, Probe, Source, TooLongError
 from core.errors import AudioError
 from core.jobs.compute import Limits, limit_memory
 from core.music import CodeArray, FloatArray
 from core.recipes import SpectrogramRecipe
 
+Answer = TypeVar("Answer")
+Read = Callable[[dict[str, Any], BinaryIO], Answer]
+"""What the process says, made of its line of JSON and of what follows; raises `ValueError` where that cannot be."""
+
 MAX_LINE = 100_000
+MAX_TAGS = 20_000_000
+"""Bytes of what a file says of itself: lyrics and a cover may be among it."""
 CRASHED = "Reading this file crashed the decoder. It is damaged in an unusual way; export it again."
 _PROJECT = Path(__file__).resolve().parents[2]
 
@@ -57,25 +64,87 @@ def codes_of(
     people, as it could tell one of another's. Raises `AudioError` also where the file takes that process down, or asks for
     too much.
     """
-    data = source.read_bytes() if isinstance(source, Path) else _all_of(source)
-    told = {
+
+    def read(told: dict[str, Any], stdout: BinaryIO) -> tuple[CodeArray, DecodeReport]:
+        n_frames, report = int(told["n_frames"]), DecodeReport(**told["report"])
+        if not 0 < n_frames <= max_s / recipe.frame_s + 1000:
+            raise ValueError
+        data = _exactly(stdout, n_frames * recipe.n_mels)
+        return np.frombuffer(data, np.uint8).reshape(n_frames, recipe.n_mels), report
+
+    order = {
         "recipe": recipe.model_dump(mode="json"),
         "max_s": max_s,
         "max_bytes": max_bytes,
+        "filters": filters.shape,
+    }
+    given = np.ascontiguousarray(filters, np.float32).tobytes()
+    return _asked("codes", order, source, read, limits, keep=keep, given=given)
+
+
+def probe(source: Source, *, limits: Limits, max_bytes: int = 2_000_000_000, keep: bool = False) -> Probe:
+    """As `audio.waveform.probe`, in another process and within `limits`; `keep` and errors as for `codes_of`."""
+
+    def read(told: dict[str, Any], stdout: BinaryIO) -> Probe:
+        size = int(told["size"])
+        if not 0 < size <= MAX_TAGS:
+            raise ValueError
+        return Probe(**json.loads(_exactly(stdout, size)))
+
+    return _asked("probe", {"max_bytes": max_bytes}, source, read, limits, keep=keep)
+
+
+def excerpt(
+    source: Source,
+    start_s: float,
+    end_s: float,
+    *,
+    limits: Limits,
+    sample_rate: int = 16_000,
+    max_s: float = 4 * 3600,
+    keep: bool = False,
+) -> FloatArray:
+    """As `audio.waveform.excerpt`, y of (n_samples,) float32, in another process; `keep` and errors as for `codes_of`."""
+
+    def read(told: dict[str, Any], stdout: BinaryIO) -> FloatArray:
+        n_samples = int(told["n_samples"])
+        if not 0 <= n_samples <= (min(end_s, max_s) - max(start_s, 0.0)) * sample_rate + 1:
+            raise ValueError
+        return np.frombuffer(_exactly(stdout, 4 * n_samples), np.float32)
+
+    order = {"start_s": start_s, "end_s": end_s, "sample_rate": sample_rate, "max_s": max_s}
+    return _asked("excerpt", order, source, read, limits, keep=keep)
+
+
+def _asked(
+    what: str,
+    order: dict[str, Any],
+    source: Source,
+    read: Read[Answer],
+    limits: Limits,
+    *,
+    keep: bool,
+    given: bytes = b"",
+) -> Answer:
+    """What a process answers to an order, to which bytes may be `given`. A path it opens itself; all else it is sent."""
+    data = b"" if isinstance(source, Path) else _all_of(source)
+    order |= {
+        "what": what,
+        "path": str(source.absolute()) if isinstance(source, Path) else None,
+        "size": len(data),
+        "given": len(given),
         "seconds": limits.seconds,
         "memory_bytes": limits.memory_bytes and limits.memory_bytes + len(data),
-        "filters": filters.shape,
-        "size": len(data),
         "last": not keep,
     }
     child, kept = _taken(fresh=not keep), False
     try:
         with _ended_after(child, limits.seconds) as over:
             assert child.stdin is not None and child.stdout is not None
-            head = json.dumps(told).encode() + b"\n" + np.ascontiguousarray(filters, np.float32).tobytes()
+            head = json.dumps(order).encode() + b"\n" + given
             telling = threading.Thread(target=_tell, args=(child.stdin, head, data), daemon=True)
             telling.start()
-            answer = _answer(child.stdout, recipe, max_s)
+            answer = _answer(child.stdout, read)
             if answer is None or not keep:
                 child.kill()
             telling.join()
@@ -165,21 +234,22 @@ def _tell(stdin: Any, head: bytes, data: bytes) -> None:
         stdin.flush()
 
 
-def _answer(stdout: Any, recipe: SpectrogramRecipe, max_s: float) -> tuple[CodeArray, DecodeReport] | AudioError | None:
-    """What the process says; None if it went before it said all."""
+def _answer(stdout: Any, read: Read[Answer]) -> Answer | AudioError | None:
+    """What the process says; None if it went before it said all, or says what cannot be."""
     try:
         told = json.loads(stdout.readline(MAX_LINE))
         if "error" in told:
             return (TooLongError if told.get("too_long") else AudioError)(str(told["error"]))
-        n_frames, report = int(told["n_frames"]), DecodeReport(**told["report"])
-        if not 0 < n_frames <= max_s / recipe.frame_s + 1000:
-            return None
-        data = stdout.read(n_frames * recipe.n_mels)
+        return read(told, stdout)
     except (ValueError, KeyError, TypeError):
         return None
-    if len(data) != n_frames * recipe.n_mels:
-        return None
-    return np.frombuffer(data, np.uint8).reshape(n_frames, recipe.n_mels), report
+
+
+def _exactly(stdout: BinaryIO, size: int) -> bytes:
+    data = stdout.read(size)
+    if len(data) != size:
+        raise ValueError
+    return data
 
 
 def main() -> None:
@@ -188,28 +258,49 @@ def main() -> None:
         _do(json.loads(line), sys.stdin.buffer, sys.stdout.buffer)
 
 
-def _do(told: dict[str, Any], stdin: BinaryIO, stdout: BinaryIO) -> None:
-    _limit(told["seconds"], told["memory_bytes"], last=told["last"])
-    rows, columns = told["filters"]
-    filters = np.frombuffer(stdin.read(4 * rows * columns), np.float32).reshape(rows, columns)
-    data = io.BytesIO(stdin.read(told["size"]))
-    recipe = SpectrogramRecipe.model_validate(told["recipe"])
+def _do(order: dict[str, Any], stdin: BinaryIO, stdout: BinaryIO) -> None:
+    _limit(order["seconds"], order["memory_bytes"], last=order["last"])
+    given = stdin.read(order["given"])
+    source = Path(order["path"]) if order["path"] else io.BytesIO(stdin.read(order["size"]))
     try:
-        codes, report = sound_codes.codes_of(
-            data, recipe, filters=filters, max_s=told["max_s"], max_bytes=told["max_bytes"]
-        )
+        told, data = _ORDERS[order["what"]](order, source, given)
     except AudioError as error:
         _say(stdout, {"error": str(error), "too_long": isinstance(error, TooLongError)})
     except MemoryError:
-        _say(stdout, {"error": Limits(told["seconds"], told["memory_bytes"]).too_large})
+        _say(stdout, {"error": Limits(order["seconds"], order["memory_bytes"]).too_large})
     else:
-        _say(stdout, {"n_frames": len(codes), "report": asdict(report)})
-        stdout.write(codes.tobytes())
-        stdout.flush()
+        _say(stdout, told, data)
 
 
-def _say(stdout: BinaryIO, told: dict[str, Any]) -> None:
+def _codes(order: dict[str, Any], source: Source, given: bytes) -> tuple[dict[str, Any], bytes]:
+    codes, report = sound_codes.codes_of(
+        source,
+        SpectrogramRecipe.model_validate(order["recipe"]),
+        filters=np.frombuffer(given, np.float32).reshape(order["filters"]),
+        max_s=order["max_s"],
+        max_bytes=order["max_bytes"],
+    )
+    return {"n_frames": len(codes), "report": asdict(report)}, codes.tobytes()
+
+
+def _probe(order: dict[str, Any], source: Source, given: bytes) -> tuple[dict[str, Any], bytes]:
+    data = json.dumps(asdict(waveform.probe(source, max_bytes=order["max_bytes"]))).encode()
+    return {"size": len(data)}, data
+
+
+def _excerpt(order: dict[str, Any], source: Source, given: bytes) -> tuple[dict[str, Any], bytes]:
+    y = waveform.excerpt(
+        source, order["start_s"], order["end_s"], sample_rate=order["sample_rate"], max_s=order["max_s"]
+    )
+    return {"n_samples": len(y)}, y.tobytes()
+
+
+_ORDERS = {"codes": _codes, "probe": _probe, "excerpt": _excerpt}
+
+
+def _say(stdout: BinaryIO, told: dict[str, Any], data: bytes = b"") -> None:
     stdout.write(json.dumps(told).encode() + b"\n")
+    stdout.write(data)
     stdout.flush()
 
 

@@ -17,7 +17,7 @@ from core.audio.codes import codes_of
 from core.audio.crops import BATCH, Logits, crop_starts, cut, predict_song
 from core.audio.spectrogram import mel_frequencies, quantise
 from core.errors import ModelError
-from core.inference.prediction import GenreModel
+from core.inference.prediction import Decode, GenreModel
 from core.music import CodeArray, FloatArray
 from core.recipes import SpectrogramRecipe
 
@@ -82,6 +82,7 @@ def why(
     max_bytes: int = 2_000_000_000,
     check: Callable[[], None] = lambda: None,
     on_progress: Callable[[float], object] = lambda share: None,
+    decode: Decode = codes_of,
 ) -> Reasons:
     """What in a stretch of a sound file spoke for `genre`, by default the strongest, and where that is strongest.
 
@@ -90,7 +91,7 @@ def why(
     if genre is not None and genre not in model.genres:
         raise ModelError(f"The model does not know {genre!r}. It knows {', '.join(model.genres)}.")
     recipe, crop_frames = model.recipe, model.crop_frames
-    codes, _ = codes_of(source, recipe, filters=model.filters, max_s=max_s, max_bytes=max_bytes)
+    codes, _ = decode(source, recipe, filters=model.filters, max_s=max_s, max_bytes=max_bytes)
 
     def logits(crops: CodeArray) -> FloatArray:
         return model.answer(crops)[0]

@@ -68,15 +68,19 @@ def preview(
     csv_file: Path | None = None,
     limit: int = 500,
     on_progress: Callable[[float], None] | None = None,
+    probe: Callable[[Path], waveform.Probe] = waveform.probe,
 ) -> tuple[list[PreviewRow], int]:
-    """(what at most `limit` files, spread evenly, would be taken as; number of files in all). Changes nothing."""
+    """(what at most `limit` files, spread evenly, would be taken as; number of files in all). Changes nothing.
+
+    `probe` reads what a file says of itself, or raises `AudioError`.
+    """
     files = audio_files_in(directory)
     table = read_csv(csv_file, directory) if csv_file else {}
     step = max(1, -(-len(files) // limit))
     rows = []
     for number, path in enumerate(files[::step], start=1):
         try:
-            tags = waveform.probe(path).tags
+            tags = probe(path).tags
         except AudioError:
             tags = {}
         described = table.get(path, {})

@@ -11,6 +11,7 @@ import pytest
 
 from app import answers, state
 from app.answers import Upload
+from core.audio import waveform
 from core.jobs.queue import Queue
 from core.learning import model
 from core.learning.sharing import as_zip
@@ -64,6 +65,27 @@ def test_a_file_that_is_no_song_stops_no_other(shipped: Path, tmp_path: Path) ->
     shown = show("predict", **{answers.UPLOADS: [Upload.of("b.mp3", b"no sound"), Upload.of("a.wav", song)]})
     assert len(shown.error) == 1 and "not a sound file" in shown.error[0].value
     assert sum(one.value.startswith("### ") for one in shown.markdown) == 1
+
+
+def test_no_sound_is_decoded_in_the_apps_own_process(
+    shipped: Path, tmp_path: Path, songs_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> None:
+        raise AssertionError("a decoder in the app's own process")
+
+    path = write_sound(tmp_path / "a.aiff", drone(np.random.default_rng(0), 3.0))
+    song = path.read_bytes()
+    monkeypatch.setattr(waveform, "_opened", crash)
+    with pytest.raises(AssertionError):
+        waveform.probe(path)
+    shown = show(
+        "predict", **{answers.UPLOADS: [Upload.of("a.aiff", song)], f"closer-0-{answers.upload_key(song)[:16]}": "Why?"}
+    )
+    assert not shown.error and "is what the model took" in text(shown)
+    rows, _ = state.import_preview(str(songs_folder), None)
+    assert rows and all(row.artist for row in rows)
+    assert state.wav(str(path), "") == answers.upload_wav(song) != b""
+    assert answers.upload_artist(song) == "" and answers.upload_alone(song, (1.0, 2.0, 100.0, 1000.0))
 
 
 def test_many_songs_are_listened_to_once(shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

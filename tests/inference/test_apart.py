@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.audio import waveform
 from core.audio.codes import codes_of
 from core.audio.spectrogram import mel_filters
 from core.errors import AudioError
@@ -35,12 +36,38 @@ def test_codes_are_those_of_this_process(tmp_path: Path, suffix: str) -> None:
         assert told == report
 
 
-def test_what_is_no_sound_is_told_as_here() -> None:
-    for data in (b"", b"no sound at all"):
+@pytest.mark.parametrize("suffix", CODECS)
+def test_so_is_what_a_file_says_of_itself_and_an_excerpt(tmp_path: Path, suffix: str) -> None:
+    path = write_sound(tmp_path / f"\udcff é{suffix}", tone(440, 2.0))  # a name that is no UTF-8
+    for source in (path, io.BytesIO(path.read_bytes())):
+        assert apart.probe(source, limits=LIMITS, keep=True) == waveform.probe(path)
+        for start_s, end_s in ((-1.0, 0.3), (0.5, 1.25), (0.0, 100.0), (50.0, 60.0)):
+            there = apart.excerpt(source, start_s, end_s, limits=LIMITS, keep=True)
+            here = waveform.excerpt(path, start_s, end_s)
+            assert np.array_equal(there, here) and there.dtype == np.float32
+
+
+def test_tags_longer_than_a_line_are_read() -> None:
+    tags = {"title": "é" * 300_000, "lyrics": '"\n' * 50_000}
+    file = io.BytesIO(waveform.as_flac(tone(440, 1.0), tags=tags))
+    assert apart.probe(file, limits=LIMITS) == waveform.probe(file)
+
+
+Ask = Callable[[Path | io.BytesIO, Limits], object]
+ASK: dict[str, Ask] = {
+    "codes": lambda source, limits: apart.codes_of(source, RECIPE, filters=FILTERS, limits=limits),
+    "probe": lambda source, limits: apart.probe(source, limits=limits),
+    "excerpt": lambda source, limits: apart.excerpt(source, 0.0, 1.0, limits=limits),
+}
+
+
+@pytest.mark.parametrize("asked", ASK)
+def test_what_is_no_sound_is_told_as_here(tmp_path: Path, asked: str) -> None:
+    for source in (io.BytesIO(b""), io.BytesIO(b"no sound at all"), tmp_path / "not there.mp3", tmp_path):
         with pytest.raises(AudioError) as here:
-            codes_of(io.BytesIO(data), RECIPE, filters=FILTERS)
+            codes_of(source, RECIPE, filters=FILTERS)
         with pytest.raises(AudioError) as there:
-            apart.codes_of(io.BytesIO(data), RECIPE, filters=FILTERS, limits=LIMITS)
+            ASK[asked](source, LIMITS)
         assert str(there.value) == str(here.value)
 
 
@@ -50,13 +77,17 @@ def test_its_limits_are_kept(tmp_path: Path) -> None:
         apart.codes_of(path, RECIPE, filters=FILTERS, limits=LIMITS, max_s=2.0)
     with pytest.raises(AudioError, match="more than the limit"):
         apart.codes_of(path, RECIPE, filters=FILTERS, limits=LIMITS, max_bytes=1000)
+    with pytest.raises(AudioError, match="longer than 2 s"):
+        apart.excerpt(path, 0.0, 3.0, limits=LIMITS, max_s=2.0)
+    with pytest.raises(AudioError, match="more than the limit"):
+        apart.probe(path, limits=LIMITS, max_bytes=1000)
 
 
 WILD = """
 import os, signal, sys, time
 sys.path.insert(0, {project!r})
 from core.inference import apart
-from core.audio import codes
+from core.audio import codes, waveform
 def wild(*_, **__):
     what = {what!r}
     if what == "crash": os.kill(os.getpid(), signal.SIGSEGV)
@@ -65,16 +96,17 @@ def wild(*_, **__):
     while what == "eat": hoard.append(bytearray(10_000_000))
     if what == "write": open({file!r}, "wb").write(b"x")
     if what == "lie":
-        sys.stdout.write('{{"n_frames": 1000000000, "report": {{}}}}\\n')
+        sys.stdout.write('{{"n_frames": 1000000000, "n_samples": 1000000000, "size": 1000000000, "report": {{}}}}\\n')
         sys.stdout.flush()
         time.sleep(600)
     if what == "babble":
         while True: sys.stdout.write("x" * 100000)
-codes.codes_of = wild
+codes.codes_of = waveform.probe = waveform.excerpt = wild
 apart.main()
 """
 
 
+@pytest.mark.parametrize("asked", ASK)
 @pytest.mark.parametrize(
     ("what", "told"),
     [
@@ -87,7 +119,7 @@ apart.main()
     ],
 )
 def test_a_decoder_gone_wild_is_contained(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, told: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, told: str, asked: str
 ) -> None:
     """The process is real, and so is what it does; only the decoder is another."""
     project, file = str(Path(apart.__file__).parents[2]), tmp_path / "written"
@@ -102,12 +134,8 @@ def test_a_decoder_gone_wild_is_contained(
     monkeypatch.setattr(apart, "_spare", [])
     begun = time.monotonic()
     with pytest.raises(AudioError, match=told):
-        apart.codes_of(
-            io.BytesIO(b"x" * 3_000_000),
-            RECIPE,
-            filters=FILTERS,
-            limits=Limits(seconds=4.0 if what == "loop" else 30.0, memory_bytes=400_000_000),
-        )
+        limits = Limits(seconds=4.0 if what == "loop" else 30.0, memory_bytes=400_000_000)
+        ASK[asked](io.BytesIO(b"x" * 3_000_000), limits)
     assert time.monotonic() - begun < 25
     assert not file.exists() or file.read_bytes() == b""
     for child in apart._spare:
