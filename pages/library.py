@@ -114,6 +114,11 @@ def spectrogram_section(tracks: list[TrackRow], job: Job | None) -> None:
             f"Mono at {recipe.sample_rate:,} Hz; windows of {recipe.n_fft} samples every {recipe.hop_length}; "
             f"{recipe.n_mels} mel bands; decibels in steps of 0.5. Fingerprint {recipe.fingerprint}."
         )
+        if st.button(
+            "Make again what was lost", icon=":material/healing:", help="Looks at every spectrogram that was made."
+        ):
+            state.begin(kinds.submit_preprocess(state.queue(), retry_failed=False))
+            st.rerun()
 
 
 def table_section(tracks: list[TrackRow]) -> None:

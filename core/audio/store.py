@@ -55,6 +55,14 @@ class SpectrogramStore:
             raise self._unreadable(sha256)
         return np.frombuffer(data, np.uint8).reshape(count, n_mels)
 
+    def is_whole(self, sha256: str) -> bool:
+        """Whether the spectrogram of an audio file is there, and as long as it says; its codes are not read."""
+        try:
+            self._begun(sha256)[0].close()
+        except AudioError:
+            return False
+        return True
+
     def close(self) -> None:
         """Close the files held open."""
         while self._open:
@@ -90,6 +98,6 @@ class SpectrogramStore:
 
     def _unreadable(self, sha256: str) -> AudioError:
         return AudioError(
-            f"The spectrogram {self.path(sha256).name} is missing or damaged. Delete it if it is there, and make "
-            "spectrograms again on the Library page (or `python -m core preprocess`)."
+            f"The spectrogram {self.path(sha256).name} is missing or damaged. Have it made again: on the Library page under "
+            "*Recipe*, or by `python -m core preprocess`."
         )

@@ -50,7 +50,7 @@ def evaluate(
 
         found = str(models.find(settings, model))  # whole: a worker that takes the job may stand in another folder
         result = do_job(settings, lambda queue: kinds.submit_evaluate(queue, found, directory))
-        answer(as_json, result, report_lines(result))
+        answer(as_json, result, report_lines(result), result.get("failed"))
 
 
 @app.command()
@@ -116,7 +116,7 @@ def crossvalidate(
         divide(Library(Database(settings.database)), request, SpectrogramRecipe(), ())  # refused now, not in the job
         called = clean(name or f"{protocol}, {recipe.network}", limit=MAX_NAME)
         result = do_job(settings, lambda queue: kinds.submit_crossvalidate(queue, called, recipe, request.as_json()))
-        answer(as_json, result, report_lines(result))
+        answer(as_json, result, report_lines(result), result["failed"])
 
 
 @app.command()

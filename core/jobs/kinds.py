@@ -11,7 +11,7 @@ from core.errors import JobStopped, LibraryError
 from core.jobs.context import JobContext
 from core.jobs.queue import Job, Queue
 from core.library.importing import GenreFrom, import_folder
-from core.library.preprocessing import preprocess
+from core.library.preprocessing import mend, preprocess
 from core.library.runs import Runs
 from core.library.store import Library
 from core.recipes import SpectrogramRecipe, TrainingRecipe
@@ -106,6 +106,19 @@ def preprocess_job(context: JobContext) -> dict[str, Any]:
     }
 
 
+def _mend(context: JobContext, recipe: SpectrogramRecipe) -> dict[str, Any]:
+    """Make lost spectrograms again, any of which would end a job that works with all; what `failed` of them, for its result."""
+    context.check()
+    library = Library(context.database)
+
+    def report(done: int, total: int) -> None:
+        if total:
+            context.report(done, total, "Making lost spectrograms again")
+
+    mend(library, context.settings, recipe, job_id=context.job.id, check=context.check, on_progress=report)
+    return {"failed": library.spectrograms_of_job(context.job.id)[2]}
+
+
 def submit_train(queue: Queue, name: str, recipe: TrainingRecipe, request: dict[str, Any]) -> Job:
     """Ask for a training; `request` as `training.Request.as_json`. A run has one unfinished job at most."""
     parameters = {"name": name, "recipe": recipe.model_dump(mode="json"), "request": request}
@@ -121,8 +134,8 @@ def train_job(context: JobContext) -> dict[str, Any]:
     runs = Runs(context.database)
     recipe = TrainingRecipe(**asked["recipe"])
     try:
-        context.check()  # a stop may have come before: the run must hear of it too
-        return train(
+        mended = _mend(context, SpectrogramRecipe())  # a stop may have come before: the run must hear of it too
+        return mended | train(
             Library(context.database),
             runs,
             context.settings,
@@ -175,9 +188,10 @@ def evaluate_job(context: JobContext) -> dict[str, Any]:
     loaded = model.load(model.find(context.settings, asked["model"]))
     library, keep = Library(context.database), evaluation.Keep(Evaluations(context.database), context.job.id)
     if asked["folder"] is None:
+        mended = _mend(context, loaded.recipe)
         songs = library.songs(loaded.recipe.fingerprint)
         paths = {sha256: file.path for sha256, file in library.known_files()[1].items()}
-        return evaluation.evaluate_test_songs(
+        return mended | evaluation.evaluate_test_songs(
             loaded, songs, context.settings, keep=keep, paths=paths, check=context.check
         )
     return evaluation.evaluate_folder(
@@ -203,7 +217,7 @@ def crossvalidate_job(context: JobContext) -> dict[str, Any]:
     from core.library.evaluations import Evaluations
 
     asked = context.job.parameters
-    return crossvalidate(
+    return _mend(context, SpectrogramRecipe()) | crossvalidate(
         Library(context.database),
         Evaluations(context.database),
         context.settings,
@@ -348,6 +362,7 @@ def embed_job(context: JobContext) -> dict[str, Any]:
     loaded, scheduler = model.load(folder), context.settings.dask_scheduler
     embeddings = Embeddings(context.database, loaded.card.onnx_sha256)
     store = SpectrogramStore(context.settings.spectrograms, loaded.recipe.fingerprint)
+    mended = _mend(context, loaded.recipe)
     made = embedding.embed_library(
         embeddings,
         store,
@@ -364,7 +379,8 @@ def embed_job(context: JobContext) -> dict[str, Any]:
             on_progress=lambda share: context.report(round(100 * share), 100, "Drawing the map"),
         )
         embeddings.put_on_map(places, known.track_ids)
-    return {"model": loaded.name, "embedded": made, "songs": len(known.track_ids), "on_map": asked["on_map"]}
+    told = {"model": loaded.name, "embedded": made, "songs": len(known.track_ids), "on_map": asked["on_map"]}
+    return mended | told
 
 
 def submit_backup(queue: Queue, settings: Settings, holds: str, *, to: Path | None = None) -> Job:

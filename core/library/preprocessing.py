@@ -1,6 +1,6 @@
 """Preprocessing: from audio files to spectrogram files, on all cores, each song once."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from core.library.store import AudioToDo, Library
 from core.music import CodeArray, FloatArray
 from core.recipes import SpectrogramRecipe
 from core.settings import Settings
+
+GONE = "Its sound was deleted after its spectrogram was made, and the spectrogram is lost. Collect the song again."
 
 
 @dataclass(frozen=True)
@@ -91,15 +93,48 @@ def preprocess(
         recipe.fingerprint,
         track_ids=track_ids,
         retry_failed=retry_failed,
-        is_there=lambda sha256: store.path(sha256).exists(),
+        is_there=store.is_whole,
     )
+    _make_all(todos, library, settings, recipe, job_id, check, on_progress)
+
+
+def mend(
+    library: Library,
+    settings: Settings,
+    recipe: SpectrogramRecipe,
+    *,
+    job_id: int | None = None,
+    check: Callable[[], None] = lambda: None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Make again what is missing or damaged of the spectrograms that were made, before something works with them all.
+
+    Those that cannot be made again count as failed from then on. Arguments as `preprocess`.
+    """
+    store = SpectrogramStore(settings.spectrograms, recipe.fingerprint)
+    lost = [todo for todo in library.with_spectrogram(recipe.fingerprint) if not store.is_whole(todo.sha256)]
+    for todo in lost:
+        if not todo.path:
+            library.spectrogram_failed(todo, recipe.fingerprint, missing=True, reason=GONE, job_id=job_id)
+    _make_all([todo for todo in lost if todo.path], library, settings, recipe, job_id, check, on_progress)
+
+
+def _make_all(
+    todos: Sequence[AudioToDo],
+    library: Library,
+    settings: Settings,
+    recipe: SpectrogramRecipe,
+    job_id: int | None,
+    check: Callable[[], None],
+    on_progress: Callable[[int, int], None],
+) -> None:
     orders = (
         Order(todo, settings.spectrograms, recipe, settings.max_audio_s, settings.max_audio_bytes) for todo in todos
     )
-    processes = max(1, min(settings.processes, len(todos)))
     on_progress(0, len(todos))
     if not todos:
         return
+    processes = max(1, min(settings.processes, len(todos)))
     with library.many_writes():
         answers = fan_out(
             make,

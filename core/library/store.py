@@ -192,6 +192,16 @@ class Library:
             if row["state"] != "done" or not is_there(row["sha256"])
         ]
 
+    def with_spectrogram(self, fingerprint: str) -> list[AudioToDo]:
+        """Audio files that a spectrogram was made of, whether or not its file still lies in its place."""
+        with self._database.read() as db:
+            rows = db.execute(
+                "SELECT audio_id, path, sha256 FROM spectrograms JOIN audio_files ON audio_files.id = audio_id "
+                "WHERE fingerprint = ? AND spectrograms.state = 'done' ORDER BY audio_id",
+                (fingerprint,),
+            ).fetchall()
+        return [AudioToDo(**row) for row in rows]
+
     def spectrogram_made(
         self,
         todo: AudioToDo,
@@ -205,8 +215,13 @@ class Library:
         reason: str,
         job_id: int | None,
     ) -> None:
-        """A spectrogram file is in its place; `state` and `reason` are what decoding said of the audio."""
+        """A spectrogram file is in its place; `state` and `reason` are what decoding said of the audio.
+
+        An audio file that was removed meanwhile is passed over.
+        """
         with self._database.write() as db:
+            if not _is_there(db, todo):
+                return
             db.execute(
                 "INSERT OR REPLACE INTO spectrograms VALUES (?, ?, 'done', '', ?, ?, ?, ?, ?)",
                 (todo.audio_id, fingerprint, n_frames, band_mean.tobytes(), band_std.tobytes(), job_id, now()),
@@ -224,8 +239,10 @@ class Library:
     def spectrogram_failed(
         self, todo: AudioToDo, fingerprint: str, *, missing: bool, reason: str, job_id: int | None
     ) -> None:
-        """No spectrogram could be made of an audio file."""
+        """No spectrogram could be made of an audio file. One that was removed meanwhile is passed over."""
         with self._database.write() as db:
+            if not _is_there(db, todo):
+                return
             db.execute(
                 "INSERT OR REPLACE INTO spectrograms VALUES (?, ?, 'failed', ?, NULL, NULL, NULL, ?, ?)",
                 (todo.audio_id, fingerprint, reason, job_id, now()),
@@ -425,6 +442,13 @@ class Library:
                     (track_id, genre_id, source, reference, weight, now()),
                 )
             db.execute("INSERT OR REPLACE INTO genre_lookups VALUES (?, ?, ?)", (track_id, found, now()))
+
+
+def _is_there(db: sqlite3.Connection, todo: AudioToDo) -> bool:
+    """Whether a file is still in the library: a decision may have been undone, or its track removed, while a job was at it."""
+    return bool(
+        db.execute("SELECT 1 FROM audio_files WHERE id = ? AND sha256 = ?", (todo.audio_id, todo.sha256)).fetchone()
+    )
 
 
 def _playlist_id(db: sqlite3.Connection, source: str, reference: str, title: str) -> int:

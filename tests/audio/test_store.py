@@ -147,14 +147,21 @@ def test_a_damaged_file_is_refused_with_the_remedy(store: SpectrogramStore, dama
     store.path(SHA).parent.mkdir(parents=True)
     store.path(SHA).write_bytes(content)
     for read in (lambda: store.read(SHA), lambda: store.read_crop(SHA, 0, 50)):
-        with pytest.raises(AudioError, match="spectrograms again"):
+        with pytest.raises(AudioError, match="Have it made again"):
             read()
+    assert not store.is_whole(SHA)
 
 
 def test_an_absent_file_is_told(store: SpectrogramStore) -> None:
     for read in (lambda: store.read(SHA), lambda: store.read_crop(SHA, 0, 1)):
         with pytest.raises(AudioError, match="missing or damaged"):
             read()
+    assert not store.is_whole(SHA)
+
+
+def test_a_whole_file_is_told_from_its_head_alone(store: SpectrogramStore) -> None:
+    store.write(SHA, codes())
+    assert store.is_whole(SHA)
 
 
 def test_a_file_made_again_after_damage_is_read_anew(tmp_path: Path, store: SpectrogramStore) -> None:

@@ -236,7 +236,7 @@ def test_predict_says_what_it_may_claim(journey: Journey) -> None:
 def test_what_sounds_alike_is_told_once_the_library_is_embedded(journey: Journey, copy: Path) -> None:
     done = json.loads(invoke("embed", "--model", "m", "--map", "--home", copy, "--json").stdout)
     far = done.pop("outliers")
-    assert done == {"model": "m", "embedded": 24, "songs": 24, "on_map": True}
+    assert done == {"model": "m", "embedded": 24, "songs": 24, "on_map": True, "failed": []}
     assert set(far) == {"drone", "hiss"} and all(
         set(song) == {"id", "artist", "title", "path"} for song in far["drone"]
     )

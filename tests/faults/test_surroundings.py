@@ -23,7 +23,7 @@ from core.jobs import kinds
 from core.jobs.queue import Queue
 from core.jobs.worker import open_queue, run_here
 from core.library.store import Library
-from core.recipes import SpectrogramRecipe
+from core.recipes import SpectrogramRecipe, TrainingRecipe
 from core.settings import Settings
 from tests.faults.test_kills import assert_sound
 from tests.soak import often
@@ -156,6 +156,33 @@ def test_a_workspace_of_somebody_else_is_told(songs: Path, tmp_path: Path) -> No
     assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file()} == before
     code, answer, _ = core(home, "import", str(songs), "--genre-from", "folder")
     assert code == 0 and answer["imported"] == SONGS
+
+
+def test_spectrograms_that_were_lost_end_no_training(
+    songs_folder: Path, settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    """As after a backup of the labels was taken in on another machine, and one file of a song was lost on the way."""
+    songs = shutil.copytree(songs_folder, tmp_path / "songs")
+    queue = open_queue(settings, database)
+    run_here(settings, database, kinds.submit_import(queue, songs, "folder"))
+    run_here(settings, database, kinds.submit_preprocess(queue))
+    lost = next(path for path in sorted(songs.rglob("*")) if path.suffix == ".mp3")
+    lost.unlink()
+    shutil.rmtree(settings.spectrograms)
+    recipe = TrainingRecipe(network="small_resnet", steps=2, crop_frames=32, batch_size=4)
+    trained = run_here(settings, database, kinds.submit_train(queue, "a", recipe, {})).result
+    assert trained is not None and [one["path"] for one in trained["failed"]] == [str(lost)]
+    assert all("is not at" in one["reason"] for one in trained["failed"])
+    assert len(Library(database).songs(SpectrogramRecipe().fingerprint)) == 23
+    for made in list(settings.spectrograms.rglob("*.npy"))[::2]:
+        made.write_bytes(made.read_bytes()[:-1])
+    heard = run_here(settings, database, kinds.submit_embed(queue, "a")).result
+    assert heard is not None and (heard["songs"], heard["failed"]) == (23, [])
+    shutil.rmtree(settings.spectrograms)
+    tested = run_here(settings, database, kinds.submit_evaluate(queue, "a")).result
+    assert tested is not None and tested["songs"] and tested["failed"] == []
+    assert len(list(settings.spectrograms.rglob("*.npy"))) == 23
+    assert_sound(database)
 
 
 def hold(database: Path, seconds: float, begun: threading.Event) -> None:

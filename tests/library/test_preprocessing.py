@@ -9,10 +9,11 @@ import pytest
 from core.audio import spectrogram, waveform
 from core.audio.codes import codes_of
 from core.audio.store import SpectrogramStore
+from core.database import Database
 from core.errors import AudioError
 from core.files import sha256_of
 from core.library.importing import import_folder
-from core.library.preprocessing import Made, MissingFileError, Order, make, preprocess
+from core.library.preprocessing import Made, MissingFileError, Order, make, mend, preprocess
 from core.library.store import AudioToDo, Library, TrackRow
 from core.recipes import SpectrogramRecipe
 from core.settings import Settings
@@ -250,12 +251,69 @@ def test_some_songs_can_be_chosen_and_a_lost_spectrogram_is_made_again(
     preprocess(library, settings, RECIPE, track_ids=[chosen.id])
     assert {name: row.state for name, row in rows().items()} == {"0": "waiting", "1": "ready", "2": "waiting"}
     (file,) = spectrogram_files(settings)
-    file.unlink()  # as the store's own message advises for a damaged one
-    told: list[int] = []
-    preprocess(library, settings, RECIPE, track_ids=[chosen.id], on_progress=lambda done, total: told.append(total))
-    assert told[0] == 1
-    assert file.is_file()
-    assert rows()["1"].state == "ready"
+    content = file.read_bytes()
+    for damage in (file.unlink, lambda: file.write_bytes(content[:-1])):
+        damage()
+        preprocess(library, settings, RECIPE, track_ids=[chosen.id])
+        assert file.read_bytes() == content
+        assert rows()["1"].state == "ready"
+
+
+def test_what_was_lost_is_mended_before_all_are_worked_with(
+    tmp_path: Path, database: Database, library: Library, settings: Settings, rows: Callable[[], dict[str, TrackRow]]
+) -> None:
+    music = tmp_path / "music" / "rock"
+    for number, name in enumerate(("whole", "absent", "cut", "no file", "no sound", "never made")):
+        song(music / f"{name}.flac", seed=number)
+    import_folder(library, settings, music, genre_from="folder")
+    sounds = {name: row for name, row in rows().items() if name != "never made"}
+    preprocess(library, settings, RECIPE, track_ids=[row.id for row in sounds.values()])
+    store = SpectrogramStore(settings.spectrograms, RECIPE.fingerprint)
+    files = {name: store.path(row.sha256) for name, row in sounds.items()}
+    before = spectrogram_files(settings)
+    contents = {name: path.read_bytes() for name, path in files.items()}
+    for name in ("absent", "no file", "no sound"):
+        files[name].unlink()
+    files["cut"].write_bytes(contents["cut"][:-100])
+    (music / "no file.flac").unlink()
+    with database.write() as db:  # as where sound is deleted once its spectrogram is made
+        db.execute("UPDATE audio_files SET path = '' WHERE sha256 = ?", (sounds["no sound"].sha256,))
+    mend(library, settings, RECIPE, job_id=7)
+    states = {row.sha256: (row.state, row.reason) for row in library.tracks(RECIPE.fingerprint)}
+    told = {name: states[row.sha256] for name, row in sounds.items()}
+    assert [told[name] for name in ("whole", "absent", "cut")] == [("ready", "")] * 3
+    assert told["no file"][0] == told["no sound"][0] == "failed"
+    assert "is not at" in told["no file"][1] and "Collect the song again" in told["no sound"][1]
+    assert {name: path.read_bytes() for name, path in files.items() if path.exists()} == {
+        name: contents[name] for name in ("whole", "absent", "cut")
+    }
+    assert files["whole"].stat().st_mtime_ns == before[files["whole"]], "what is whole is left alone"
+    assert rows()["never made"].state == "waiting", "making the first ones is another job's work"
+    _, _, failed = library.spectrograms_of_job(7)
+    assert [Path(one["path"]).name for one in failed] == ["", "no file.flac"]
+
+
+def test_songs_that_are_removed_meanwhile_are_passed_over(
+    tmp_path: Path, database: Database, library: Library, settings: Settings, rows: Callable[[], dict[str, TrackRow]]
+) -> None:
+    """As a person does who undoes a decision, or removes a playlist, while the worker is at its songs."""
+    music = tmp_path / "music" / "rock"
+    for number in range(4):
+        song(music / f"{number}.flac", seed=number)
+    silence(music / "silence.flac")
+    import_folder(library, settings, music, genre_from="folder")
+
+    def remove(done: int, total: int) -> None:
+        if done == 0:
+            with database.write() as db:
+                db.execute("DELETE FROM audio_files WHERE path LIKE '%/0.flac'")
+                db.execute("DELETE FROM tracks WHERE title IN ('1', 'silence')")
+                db.execute(
+                    "UPDATE audio_files SET sha256 = 'another' WHERE path LIKE '%/2.flac'"
+                )  # its number was free
+
+    preprocess(library, settings, RECIPE, on_progress=remove)
+    assert {name: row.state for name, row in rows().items() if row.sha256} == {"2": "waiting", "3": "ready"}
 
 
 def test_a_lost_library_finds_its_spectrograms_again(tmp_path: Path, library: Library, settings: Settings) -> None:

@@ -7,6 +7,7 @@ import struct
 import sys
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,12 @@ from hypothesis import strategies as st
 from core.audio.spectrogram import mel_filters
 from core.audio.waveform import probe
 from core.database import Database
-from core.errors import GenrescopeError, LibraryError, SourceError
+from core.errors import AudioError, GenrescopeError, LibraryError, SourceError
 from core.files import whole
+from core.inference import apart
+from core.inference.prediction import Prediction, predict_each
 from core.jobs.compute import Limits, fan_out
+from core.learning import model
 from core.learning.sharing import as_zip
 from core.library.importing import import_folder, read_csv
 from core.library.mapping import parse
@@ -250,7 +254,7 @@ def test_odd_names_of_files_folders_and_tags_come_in(library: Library, settings:
 
 
 def test_a_hundred_bad_ones_among_many_stop_no_other(database: Database, settings: Settings, tmp_path: Path) -> None:
-    """At each stage: the import tells of those that are no sound, the spectrograms of those that are silent."""
+    """At each stage: the import tells of those that are no sound, the spectrograms of those that are silent, an answer of both."""
     from core.jobs import kinds
     from core.jobs.worker import open_queue, run_here
 
@@ -268,3 +272,8 @@ def test_a_hundred_bad_ones_among_many_stop_no_other(database: Database, setting
     made = run_here(settings, database, kinds.submit_preprocess(queue)).result
     assert made is not None and made["done"] == n - bad and len(made["failed"]) == bad // 2
     assert all("no sound in this file" in one["reason"] for one in made["failed"])
+    paths = [folder / f"{number}.wav" for number in range(n)]
+    decode = partial(apart.codes_of, limits=LIMITS, keep=True)
+    answers = list(predict_each(paths, model.load(publish(tmp_path / "model")), decode=decode))
+    for number, answer in enumerate(answers):
+        assert isinstance(answer, AudioError if number % (n // bad) == 0 else Prediction), answer
