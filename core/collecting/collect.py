@@ -185,8 +185,7 @@ class Collector:
 
     def _let_go(self, track_id: int, path: str) -> None:
         """The spectrogram is made: the sound is kept, or deleted, as was chosen."""
-        if not self._options.keep_sound:
-            self._collection.sound_deleted(track_id)
+        if not self._options.keep_sound and self._collection.sound_deleted(track_id, path):
             Path(path).unlink(missing_ok=True)
 
     # -- whose turn it is ------------------------------------------------------------------------------------------

@@ -199,10 +199,11 @@ class Collection:
             put(db, track_id, **ANEW, state="fetched", url=url, job_id=job_id)
         return None
 
-    def sound_deleted(self, track_id: int) -> None:
-        """The track's file was deleted after its spectrogram was made."""
+    def sound_deleted(self, track_id: int, path: str) -> bool:
+        """The track's file is deleted, as its spectrogram is made. False if it has it no more: a decision was taken back."""
         with self._database.write() as db:
-            db.execute("UPDATE audio_files SET path = '' WHERE track_id = ?", (track_id,))
+            asked = (track_id, path)
+            return db.execute("UPDATE audio_files SET path = '' WHERE track_id = ? AND path = ?", asked).rowcount > 0
 
     def unfinished(self, fingerprint: str) -> list[tuple[int, str, str]]:
         """(track, path, SHA-256) of collected sounds of which no spectrogram was tried: those a person has accepted."""

@@ -182,6 +182,36 @@ def test_what_was_accepted_by_ear_is_completed_as_what_was_sure(
     assert not [path for path in quick.audio.rglob("*") if path.is_file()]
 
 
+def test_sound_whose_acceptance_is_taken_back_meanwhile_stays(
+    database: Database,
+    collection: Collection,
+    reviews: Reviews,
+    quick: Settings,
+    internet: Internet,
+    webm: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its spectrogram is being made, after which the sound is not kept: but now it waits to be heard once more."""
+    internet(YouTube([Recording("cover000000", "Strobe", "Nobody Known", 5, sound=webm)]))
+    take_in(database, listed("Strobe"))
+    run(database, quick)
+    reviews.accept(1, "https://www.youtube.com/watch?v=cover000000")
+    made = collect.preprocess
+
+    def taken_back(*about: Any, **options: Any) -> None:
+        made(*about, **options)
+        edit = edits.latest_edit(database)
+        assert edit is not None
+        edits.undo(database, edit.id)
+
+    monkeypatch.setattr(collect, "preprocess", taken_back)
+    run(database, quick, keep_sound=False)
+    review = reviews.review(1)
+    assert review is not None and review.found[0].sound is not None
+    assert Path(review.found[0].sound.path).read_bytes() == webm
+    assert row_of(database) == ("no sound", "")
+
+
 def row_of(database: Database) -> tuple[str, str]:
     track = Library(database).tracks(RECIPE.fingerprint)[0]
     return track.state, track.path

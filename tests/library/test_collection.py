@@ -115,7 +115,7 @@ def test_collected_sound_without_a_spectrogram_is_unfinished(collection: Collect
     collection.fetched(2, B, sound("b"), None, job_id=1)
     assert collection.unfinished(FINGERPRINT) == [(2, sound("b").path, sound("b").sha256)]
     assert [track_id for track_id, _, _ in collection.unfinished("another")] == [1, 2]
-    collection.sound_deleted(2)
+    assert collection.sound_deleted(2, sound("b").path)
     assert collection.unfinished(FINGERPRINT) == []
 
 
@@ -130,7 +130,8 @@ def test_the_very_same_sound_is_no_second_tracks(collection: Collection, databas
 
 def test_sound_that_was_deleted_is_still_sound(collection: Collection, database: Database) -> None:
     collection.fetched(1, A, sound("a"), spectrogram(), job_id=1)
-    collection.sound_deleted(1)
+    assert not collection.sound_deleted(1, "elsewhere"), "it has another now"
+    assert collection.sound_deleted(1, sound("a").path)
     row = Library(database).tracks(FINGERPRINT)[0]
     assert (row.path, row.state, row.has_sound) == ("", "ready", True)
     assert ids(collection) == [2, 3] and collection.size_bytes() == 0
