@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from app.charts import COLOURS, NO_COLOURS, genre_scale
+from app.charts import COLOURS, NO_COLOURS, column_names, genre_scale
 from core.music import FloatArray
 
 
@@ -20,9 +20,7 @@ def confusion(matrix: Sequence[Sequence[int]], genres: Sequence[str]) -> alt.Lay
         ]
     )
     base = alt.Chart(table).encode(
-        x=alt.X(
-            "answer:N", sort=list(genres), title="answer", axis=alt.Axis(orient="top", labelAngle=-45, labelLimit=140)
-        ),
+        x=alt.X("answer:N", sort=list(genres), title="answer", axis=column_names()),
         y=alt.Y("genre:N", sort=list(genres), title="true genre", axis=alt.Axis(labelLimit=140)),
     )
     picked = alt.selection_point(name="cell", fields=["genre", "answer"], on="click")

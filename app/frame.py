@@ -8,8 +8,8 @@ from app import session, ui
 from app.navigation import pages
 
 st.set_page_config(page_title="Genrescope", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
-if st.context.theme.type == "dark":
-    st.html(Path(__file__).with_name("dark.css"))
+if st.context.theme.type in ("dark", "light"):
+    st.html(Path(__file__).with_name(f"{st.context.theme.type}.css"))
 if told := session.settings().refusal_to_listen(st.get_option("server.address")):
     st.title("Genrescope")
     st.error(ui.plain(told), icon=":material/lock:")

@@ -81,6 +81,13 @@ def test_the_best_epoch_is_marked() -> None:
     assert spec["layer"][0]["encoding"]["x"]["scale"]["domain"] == [1, 9]
 
 
+def test_words_on_charts_have_the_colour_of_the_text_and_none_is_left_out() -> None:
+    config = charts.genre_bars(np.array([1.0], np.float32), ("a",)).to_dict()["config"]
+    assert {config[part]["labelColor"] for part in ("axis", "legend", "header")} == {"currentColor"}
+    names = charts.confusion([[3, 1], [0, 0]], ("a", "b")).to_dict()["layer"][0]["encoding"]["x"]["axis"]
+    assert names["labelOverlap"] is False
+
+
 def test_a_confusion_matrix_has_true_genres_as_rows() -> None:
     (rows,) = charts.confusion([[3, 1], [0, 0]], ("a", "b")).to_dict()["datasets"].values()
     assert {(row["true"], row["answer"]): row["songs"] for row in rows}[("a", "b")] == 1

@@ -21,6 +21,17 @@ from tests.sounds import write_library
 expect.set_options(timeout=60_000)
 AXE = next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js")).read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+WORDS = ".js-plotly-plot :is(.xtick, .ytick) text, .vega-embed .role-axis text"
+FAINT_WORDS = """selector => {
+  const light = colour => colour.match(/[\\d.]+/g).slice(0, 3).map(one => one / 255)
+    .map(one => one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, one, place) => sum + one * [0.2126, 0.7152, 0.0722][place], 0.05);
+  const page = light(getComputedStyle(document.querySelector("[data-testid=stApp]")).backgroundColor);
+  const words = [...document.querySelectorAll(selector)];
+  const contrast = one => { const word = light(getComputedStyle(one).fill); return Math.max(word, page) / Math.min(word, page); };
+  return [words.length, words.filter(one => contrast(one) < 4.5).map(one => one.textContent)];
+}"""
+"""Words beside charts, and those of them with too little contrast: axe looks at no SVG."""
 NARROW = {"a phone": 420, "1280 pixels at 200 %": 640}
 
 
@@ -58,15 +69,24 @@ def found(violations: list[dict[str, Any]]) -> list[str]:
 )
 def test_every_page_is_accessible(browser: Browser, somewhere: Server, theme: Literal["light", "dark"]) -> None:
     faults: dict[str, list[str]] = {}
+    charts = {"collect", "explore"} if Library(Database(somewhere.home / "data" / "library.db")).names() else set()
+    words_on_charts: set[str] = set()
     for page in opened(browser, theme, 1280):
         for name, *_ in TABLE:
             visit(page, somewhere, name)
+            if name in charts:
+                expect(page.locator(WORDS)).not_to_have_count(0)
             page.evaluate(AXE)
             answer = page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
             assert answer["passes"], "the rules were applied"
             if answer["violations"]:
                 faults[name] = found(answer["violations"])
+            words, faint = page.evaluate(FAINT_WORDS, WORDS)
+            words_on_charts |= {name} if words else set()
+            if faint:
+                faults[f"{name}, charts"] = faint
     assert not faults
+    assert words_on_charts == charts
 
 
 @pytest.mark.parametrize("somewhere", ["full"], indirect=True)
