@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -232,7 +233,14 @@ def _listened(
 
 def _apart() -> Decode:
     """Decoding in a process of its own, within what the settings allow: uploads are strangers' files. Guests share none."""
-    return partial(apart.codes_of, limits=Limits.of(settings()), keep=not is_guest())
+    return partial(apart.codes_of, **_means())
+
+
+def _means() -> dict[str, Any]:
+    """How a sound is read: within which limits, and whether by a process that has read others."""
+    if is_guest():
+        return {"limits": Limits.of_guests(settings()), "keep": False}
+    return {"limits": Limits.of(settings()), "keep": True}
 
 
 def _plus(number: int, tell: Callable[[float], object], share: float) -> None:
@@ -281,7 +289,7 @@ def _as_wav(data: bytes) -> bytes:
 @st.cache_data(show_spinner=False, max_entries=50)
 def upload_artist(data: bytes) -> str:
     """The artist that the tags of an upload name; '' if they name none."""
-    return apart.probe(BytesIO(data), limits=Limits.of(settings()), keep=not is_guest()).tags.get("artist", "")
+    return apart.probe(BytesIO(data), **_means()).tags.get("artist", "")
 
 
 @st.cache_data(show_spinner="Preparing the sound …", max_entries=50)
@@ -292,10 +300,7 @@ def upload_alone(data: bytes, patch: tuple[float, float, float, float]) -> bytes
 
 
 def _excerpt(data: bytes, start_s: float, end_s: float) -> FloatArray:
-    limits = settings()
-    return apart.excerpt(
-        BytesIO(data), start_s, end_s, limits=Limits.of(limits), max_s=limits.max_audio_s, keep=not is_guest()
-    )
+    return apart.excerpt(BytesIO(data), start_s, end_s, max_s=settings().max_audio_s, **_means())
 
 
 @st.cache_data(show_spinner="Listening …", max_entries=8)

@@ -55,6 +55,12 @@ class Settings(BaseSettings):
         20, ge=1, description="guests that may wait for their turn; others are asked to come back"
     )
     guest_patience_s: float = Field(90.0, gt=0, description="a guest waits this long for a turn, seconds")
+    guest_decode_time_limit_s: float = Field(
+        60.0, gt=0, description="a guest's file that takes longer to read is given up, seconds"
+    )
+    guest_decode_memory_bytes: int = Field(
+        250_000_000, ge=200_000_000, description="a guest's file that takes more memory to read is given up, bytes"
+    )
     home: Path = Field(PROJECT, description="the workspace: a folder that holds data/ and models/")
     max_audio_s: float = Field(4 * 3600, gt=0, description="longest sound that is decoded, seconds")
     max_audio_bytes: int = Field(2_000_000_000, gt=0, description="largest audio file that is opened, bytes")

@@ -144,7 +144,7 @@ def _asked(
             head = json.dumps(order).encode() + b"\n" + given
             telling = threading.Thread(target=_tell, args=(child.stdin, head, data), daemon=True)
             telling.start()
-            answer = _answer(child.stdout, read)
+            answer = _answer(child.stdout, read, limits)
             if answer is None or not keep:
                 child.kill()
             telling.join()
@@ -234,10 +234,12 @@ def _tell(stdin: Any, head: bytes, data: bytes) -> None:
         stdin.flush()
 
 
-def _answer(stdout: Any, read: Read[Answer]) -> Answer | AudioError | None:
+def _answer(stdout: Any, read: Read[Answer], limits: Limits) -> Answer | AudioError | None:
     """What the process says; None if it went before it said all, or says what cannot be."""
     try:
         told = json.loads(stdout.readline(MAX_LINE))
+        if told.get("too_large"):
+            return AudioError(limits.too_large)
         if "error" in told:
             return (TooLongError if told.get("too_long") else AudioError)(str(told["error"]))
         return read(told, stdout)
@@ -267,7 +269,7 @@ def _do(order: dict[str, Any], stdin: BinaryIO, stdout: BinaryIO) -> None:
     except AudioError as error:
         _say(stdout, {"error": str(error), "too_long": isinstance(error, TooLongError)})
     except MemoryError:
-        _say(stdout, {"error": Limits(order["seconds"], order["memory_bytes"]).too_large})
+        _say(stdout, {"too_large": True})
     else:
         _say(stdout, told, data)
 

@@ -29,27 +29,29 @@ class Limits:
 
     seconds: float = 24 * 3600.0
     memory_bytes: int | None = None
+    is_guests: bool = False
 
     @classmethod
     def of(cls, settings: Settings) -> "Limits":
         """Those of reading a sound file."""
         return cls(settings.decode_time_limit_s, settings.decode_memory_bytes)
 
+    @classmethod
+    def of_guests(cls, settings: Settings) -> "Limits":
+        """Those of reading what a guest has dropped."""
+        return cls(settings.guest_decode_time_limit_s, settings.guest_decode_memory_bytes, is_guests=True)
+
     @property
     def too_slow(self) -> str:
         """Told of an item that was ended because its time was over."""
-        return (
-            f"Reading this file took longer than {duration_in_words(self.seconds)}, and was given up "
-            "(GENRESCOPE_DECODE_TIME_LIMIT_S)."
-        )
+        told = f"Reading this file took longer than {duration_in_words(self.seconds)}, and was given up"
+        return f"{told}." if self.is_guests else f"{told} (GENRESCOPE_DECODE_TIME_LIMIT_S)."
 
     @property
     def too_large(self) -> str:
         """Told of an item for which the memory did not suffice."""
-        return (
-            f"Reading this file takes more than {size_in_words(self.memory_bytes or 0)} of memory, and was given up "
-            "(GENRESCOPE_DECODE_MEMORY_BYTES)."
-        )
+        told = f"Reading this file takes more than {size_in_words(self.memory_bytes or 0)} of memory, and was given up"
+        return f"{told}." if self.is_guests else f"{told} (GENRESCOPE_DECODE_MEMORY_BYTES)."
 
 
 NO_LIMITS = Limits()

@@ -112,7 +112,11 @@ def mend(
     Those that cannot be made again count as failed from then on. Arguments as `preprocess`.
     """
     store = SpectrogramStore(settings.spectrograms, recipe.fingerprint)
-    lost = [todo for todo in library.with_spectrogram(recipe.fingerprint) if not store.is_whole(todo.sha256)]
+    lost = []
+    for todo in library.with_spectrogram(recipe.fingerprint):
+        check()
+        if not store.is_whole(todo.sha256):
+            lost.append(todo)
     for todo in lost:
         if not todo.path:
             library.spectrogram_failed(todo, recipe.fingerprint, missing=True, reason=GONE, job_id=job_id)

@@ -13,6 +13,7 @@ import pytest
 
 from core.errors import GenrescopeError, JobStopped
 from core.jobs.compute import CRASHED, Limits, fan_out
+from core.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -192,6 +193,14 @@ def test_what_never_ends_or_eats_memory_is_given_up_and_harms_no_other() -> None
     assert str(answers.pop("eat")) == limits.too_large and "600.0 MB" in limits.too_large
     assert answers == {item: item for item in items if item.startswith("fine")}
     assert time.monotonic() - begun < 60
+
+
+def test_guests_have_less_and_are_told_no_setting(settings: Settings) -> None:
+    usual, guests = Limits.of(settings), Limits.of_guests(settings)
+    assert guests.seconds < usual.seconds and (guests.memory_bytes or 0) < (usual.memory_bytes or 0)
+    assert "GENRESCOPE_DECODE" in usual.too_slow and "GENRESCOPE_DECODE" in usual.too_large
+    assert "longer than 1 min" in guests.too_slow and "250.0 MB" in guests.too_large
+    assert "GENRESCOPE" not in guests.too_slow + guests.too_large
 
 
 def wait_a_little(_: int) -> str:
