@@ -6,6 +6,7 @@ Beside `session` and `answers`, which know no library, nowhere else is either to
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -117,6 +118,8 @@ BEGIN_OPEN = "begin-open"
 
 SIGN_IN_S = 600.0
 """A sign-in that did not come back within this time is forgotten, seconds."""
+PREVIEWED_S = 10.0
+"""A file whose tags take longer to read is previewed without them, seconds."""
 RECIPE = SpectrogramRecipe()
 """The spectrograms the app makes and shows."""
 
@@ -525,7 +528,8 @@ def sign_in() -> SignIn:
 @st.cache_data(show_spinner="Reading the tags of the first songs …", ttl=60, max_entries=5)
 def import_preview(directory: str, csv_file: str | None) -> tuple[list[PreviewRow], int]:
     """What an import of this folder would give, from a sample of its files; the number of its files."""
-    read = partial(apart.probe, limits=Limits.of(settings()), keep=True)
+    limits = replace(Limits.of(settings()), seconds=PREVIEWED_S)
+    read = partial(apart.probe, limits=limits, keep=True)
     return preview(Path(directory), csv_file=Path(csv_file) if csv_file else None, probe=read)
 
 
