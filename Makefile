@@ -6,11 +6,11 @@ DEMO_STAMP := .venv-demo/.installed
 HOST ?= 127.0.0.1
 PORT ?= 8501
 
-.PHONY: help install app demo demo-install test soak lint bench screenshots
+.PHONY: help install app demo demo-install test test-slow soak lint bench screenshots
 .DEFAULT_GOAL := help
 
 help:           ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' $(MAKEFILE_LIST)
 
 install: $(STAMP)  ## prepare .venv from the requirement files
 $(STAMP): requirements.txt requirements-dev.txt requirements-cluster.txt constraints.txt pyproject.toml
@@ -33,11 +33,18 @@ demo: demo-install  ## Predict alone, for guests, from a small .venv-demo (docs/
 		--server.port=$(PORT) --server.allowedHosts=* --server.maxUploadSize=30 --server.fileWatcherType=none
 
 # One more at a time than there are cores: many tests wait for a browser, or for a process to end.
-test: install   ## all tests, in parallel
-	PYTEST_XDIST_AUTO_NUM_WORKERS=$$($(BIN)/python -c "import os; print(os.cpu_count() + 1)") $(BIN)/python -m pytest
+PYTEST = $(BIN)/python -m pytest
+PARALLEL = -n $$($(BIN)/python -c "import os; print(os.cpu_count() + 1)")
 
-soak: install   ## the long version of the tests of faults and bad input: kills by the twenty, files by the thousand (MINUTES=15)
-	GENRESCOPE_SOAK=$(or $(MINUTES),15) $(BIN)/python -m pytest -n 2 -v -rP tests/faults tests/security tests/jobs tests/test_upgrades.py
+test: install   ## the fast tests, in parallel: run them after every change
+	$(PYTEST) $(PARALLEL)
+
+test-slow: install  ## the slow tests: kills, clusters, mutations, upgrades, every page in every state; properties on many examples
+	HYPOTHESIS_PROFILE=slow $(PYTEST) $(PARALLEL) -m "slow or property"
+
+soak: install   ## the longest version of the tests of faults and bad input: kills by the twenty, files by the thousand (MINUTES=15)
+	GENRESCOPE_SOAK=$(or $(MINUTES),15) HYPOTHESIS_PROFILE=soak $(PYTEST) -n 2 -v -rP -m "slow or not slow" \
+		tests/faults tests/security tests/jobs tests/test_upgrades.py
 
 lint: install   ## style and types
 	$(BIN)/ruff check .

@@ -1,10 +1,14 @@
 """What many tests need: a workspace of their own, and the shared real data where it is there."""
 
 import os
+import shutil
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from core.database import Database
 from core.library.reviews import Reviews
@@ -16,7 +20,31 @@ FULL_JOURNEY = os.environ.get("GENRESCOPE_TEST_JOURNEY") == "full"
 if not FULL_JOURNEY:  # tests run side by side: more threads than cores would only wait for each other
     os.environ["OMP_NUM_THREADS"] = "1"
 
+# The fast tier tries the same few examples every time, the slow tier new ones, and many (`HYPOTHESIS_PROFILE=slow`).
+# A fixture serves all examples of a test: such tests clear what they write, or write what does not collide.
+FIXTURES_ARE_SHARED = [HealthCheck.function_scoped_fixture]
+profile = partial(hypothesis_settings.register_profile, deadline=None, suppress_health_check=FIXTURES_ARE_SHARED)
+profile("fast", max_examples=20, derandomize=True, database=None)
+profile("slow", max_examples=200)
+profile("soak", max_examples=1000)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
+
+IN_MEMORY = Path("/dev/shm")
+ROOM_BYTES = 6e9
+
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_configure() -> None:
+    """Keep temporary folders in memory, where there is plenty: tests commit many small transactions."""
+    if IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > ROOM_BYTES:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker("property")
 
 
 @pytest.fixture(autouse=True)
@@ -39,8 +67,16 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path / "workspace", processes=2, lease_s=2.0)
 
 
+@pytest.fixture(scope="session")
+def empty_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated library without rows, to be copied: migrating one takes ten times as long."""
+    return Database(tmp_path_factory.mktemp("empty") / "library.db").path
+
+
 @pytest.fixture
-def database(settings: Settings) -> Database:
+def database(settings: Settings, empty_library: Path) -> Database:
+    settings.database.parent.mkdir(parents=True)
+    shutil.copyfile(empty_library, settings.database)
     return Database(settings.database)
 
 

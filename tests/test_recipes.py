@@ -6,7 +6,6 @@ from typing import Annotated, Any
 import pytest
 from annotated_types import MultipleOf
 from hypothesis import given
-from hypothesis import settings as examples
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -36,7 +35,6 @@ training_recipes = st.fixed_dictionaries(TRAINING | {"steps": st.integers(1, 10_
 
 
 @given(recipe=spectrogram_recipes, name=st.sampled_from(sorted(SPECTROGRAM)), data=st.data())
-@examples(deadline=None, max_examples=80)
 def test_any_change_of_a_spectrogram_changes_the_fingerprint(
     recipe: SpectrogramRecipe, name: str, data: st.DataObject
 ) -> None:
@@ -44,7 +42,6 @@ def test_any_change_of_a_spectrogram_changes_the_fingerprint(
 
 
 @given(recipe=training_recipes, name=st.sampled_from(sorted(TRAINING)), data=st.data())
-@examples(deadline=None, max_examples=80)
 def test_any_change_of_a_training_changes_the_fingerprint(
     recipe: TrainingRecipe, name: str, data: st.DataObject
 ) -> None:
@@ -83,7 +80,6 @@ def test_the_default_spectrogram_keeps_its_fingerprint() -> None:
 
 
 @given(st.one_of(spectrogram_recipes, training_recipes))
-@examples(deadline=None, max_examples=60)
 def test_a_recipe_survives_json(recipe: Recipe) -> None:
     again = type(recipe).model_validate_json(recipe.model_dump_json())
     assert again == recipe

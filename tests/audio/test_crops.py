@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from core.audio.crops import BATCH, crop_starts, padded, predict_song, softmax
@@ -25,7 +24,6 @@ sizes = st.integers(16, 300)
 
 
 @given(n_frames=lengths, crop_frames=sizes, share=st.floats(0, 1))
-@examples(deadline=None, max_examples=200)
 def test_every_frame_is_in_a_crop_and_no_crop_reaches_beyond(n_frames: int, crop_frames: int, share: float) -> None:
     stride = 1 + int(share * (crop_frames - 1))
     starts = crop_starts(n_frames, crop_frames, stride=stride)
@@ -49,7 +47,6 @@ def test_crops_of_some_songs(n_frames: int, expected: list[int]) -> None:
 
 
 @given(n_frames=st.integers(0, 300), crop_frames=sizes)
-@examples(deadline=None, max_examples=50)
 def test_a_short_song_is_played_again_and_a_long_one_left_alone(n_frames: int, crop_frames: int) -> None:
     song = codes(n_frames)
     longer = padded(song, crop_frames)
@@ -59,7 +56,6 @@ def test_a_short_song_is_played_again_and_a_long_one_left_alone(n_frames: int, c
 
 
 @given(n_frames=st.integers(0, 1_500), crop_frames=st.integers(16, 128), share=st.floats(0.05, 1))
-@examples(deadline=None, max_examples=60)
 def test_a_songs_answer_is_the_mean_of_its_crops(n_frames: int, crop_frames: int, share: float) -> None:
     song, stride = codes(n_frames), max(1, int(share * crop_frames))
     answer = predict_song(song, network, crop_frames=crop_frames, stride=stride)
@@ -115,7 +111,6 @@ def test_the_song_itself_is_not_changed() -> None:
 
 
 @given(seed=st.integers(0, 2**32 - 1), scale=st.sampled_from([0.1, 1.0, 100.0, 1e30]))
-@examples(deadline=None, max_examples=50)
 def test_softmax_gives_probabilities_in_the_order_of_the_logits(seed: int, scale: float) -> None:
     logits = (scale * np.random.default_rng(seed).standard_normal((5, 6))).astype(np.float32)
     shares = softmax(logits)

@@ -6,7 +6,6 @@ import librosa
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from core.audio import waveform
@@ -84,7 +83,6 @@ def test_frames_are_centred() -> None:
 
 
 @given(n=st.integers(1, 5_000))
-@examples(deadline=None, max_examples=60)
 def test_the_shape_follows_from_the_length(n: int) -> None:
     for recipe in (RECIPE, SMALL):
         S = log_mel(noise(5_000)[:n], recipe)
@@ -100,7 +98,6 @@ def test_the_shape_follows_from_the_length(n: int) -> None:
     more=st.integers(0, 20),
     share=st.floats(0, 1),
 )
-@examples(deadline=None, max_examples=80)
 @pytest.mark.filterwarnings("ignore:Empty filters", "ignore:n_fft=")
 def test_every_recipe_that_is_accepted_works(n_fft: int, hop_share: float, hops: int, more: int, share: float) -> None:
     try:
@@ -114,7 +111,6 @@ def test_every_recipe_that_is_accepted_works(n_fft: int, hop_share: float, hops:
 
 
 @given(cuts=st.lists(st.integers(0, 60_000), max_size=12), n=st.integers(1, 60_000))
-@examples(deadline=None, max_examples=60)
 def test_the_pieces_a_sound_comes_in_change_nothing(cuts: list[int], n: int) -> None:
     y = noise(60_000)[:n]
     joined = np.concatenate(list(log_mel_blocks(np.split(y, sorted(cuts)), SMALL)))
@@ -150,7 +146,6 @@ def test_a_crop_of_a_song_equals_the_crop_of_its_spectrogram() -> None:
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-@examples(deadline=None, max_examples=50)
 def test_codes_lose_a_quarter_of_a_db_at_most(seed: int) -> None:
     S = np.random.default_rng(seed).uniform(DB_FLOOR, DB_FLOOR + 255 * DB_STEP, (9, 7)).astype(np.float32)
     assert np.abs(dequantise(quantise(S)) - S).max() <= DB_STEP / 2 + 1e-5

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import settings as examples
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -32,7 +31,6 @@ def store(tmp_path: Path) -> SpectrogramStore:
     start=st.integers(0, 70),
     n_frames=st.integers(0, 70),
 )
-@examples(deadline=None, max_examples=60)
 def test_what_is_read_is_what_was_written(written: np.ndarray, start: int, n_frames: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = SpectrogramStore(Path(folder), "recipe")

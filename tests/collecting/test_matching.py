@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from core.collecting import matching
@@ -365,7 +364,6 @@ listed = st.builds(
 )
 
 
-@examples(deadline=None, max_examples=200)
 @given(listed, st.lists(candidates, max_size=8), st.randoms(use_true_random=False))
 def test_any_names_are_ranked_the_same_in_any_order(
     track: ListedTrack, found: list[Candidate], chance: random.Random

@@ -6,8 +6,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.database import Database
@@ -79,7 +78,6 @@ def test_asked_for_by_many_threads_at_once_it_is_one_job(queue: Queue) -> None:
     assert len(queue.unfinished()) == 1
 
 
-@hypothesis_settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     parameters=st.dictionaries(
         st.text(max_size=5), st.none() | st.integers() | st.text() | st.lists(st.booleans()), max_size=4

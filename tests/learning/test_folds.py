@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import LibraryError, TrainingRefused
@@ -24,7 +24,6 @@ def assert_each_is_tested_once(splits: list[Split], n_songs: int) -> None:
         assert all(sides) and sum(map(len, sides)) == n_songs == len(set.union(*sides))
 
 
-@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), artists=st.integers(6, 30), folds=st.integers(2, 5))
 def test_artist_folds_never_leak_and_test_every_song_once(seed: int, artists: int, folds: int) -> None:
     songs = [song(n, GENRES[n % 2], artist=f"{GENRES[n % 2]} {n % (2 * artists)}") for n in range(120)]

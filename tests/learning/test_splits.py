@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import TrainingRefused
@@ -73,7 +73,6 @@ def libraries(draw: st.DrawFn) -> tuple[list[Song], tuple[str, ...]]:
     return songs, genres
 
 
-@settings(max_examples=150, deadline=None)
 @given(made=libraries(), seed=st.integers(0, 2**32 - 1))
 def test_a_split_is_honest_or_refused(made: tuple[list[Song], tuple[str, ...]], seed: int) -> None:
     songs, genres = made
@@ -89,7 +88,6 @@ def test_a_split_is_honest_or_refused(made: tuple[list[Song], tuple[str, ...]], 
     assert split_by_artist(songs, genres, seed=seed) == split
 
 
-@settings(max_examples=60, deadline=None)
 @given(made=libraries(), seed=st.integers(0, 1000), data=st.data())
 def test_artists_held_out_are_exactly_the_test_side(
     made: tuple[list[Song], tuple[str, ...]], seed: int, data: st.DataObject

@@ -4,8 +4,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.database import Database
@@ -174,7 +173,6 @@ def spellings(number: int) -> list[ListedTrack]:
 
 
 @given(recordings, st.randoms(use_true_random=False), st.randoms(use_true_random=False))
-@examples(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_order_of_lists_does_not_change_which_tracks_are_one(
     tmp_path_factory: pytest.TempPathFactory, numbers: list[int], choose: random.Random, shuffle: random.Random
 ) -> None:
@@ -202,7 +200,6 @@ alike = st.builds(
 
 
 @given(st.lists(alike, min_size=1, max_size=10))
-@examples(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_nothing_is_made_one_on_a_doubt_and_every_doubt_is_told(
     tmp_path_factory: pytest.TempPathFactory, tracks: list[ListedTrack]
 ) -> None:
@@ -237,7 +234,6 @@ def test_nothing_is_made_one_on_a_doubt_and_every_doubt_is_told(
 
 
 @given(st.lists(alike, max_size=8), st.lists(alike, max_size=12), st.integers(1, 4))
-@examples(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_recognising_foretells_what_adding_does(
     tmp_path_factory: pytest.TempPathFactory, known: list[ListedTrack], asked: list[ListedTrack], batch: int
 ) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.database import Database
@@ -170,7 +169,6 @@ def test_an_edit_changes_something_and_is_taken_back_exactly(full: Database, nam
 
 
 @given(st.lists(st.sampled_from(sorted(DEEDS)), min_size=2, max_size=6, unique=True), st.data())
-@examples(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_edits_are_taken_back_in_reverse_order(
     tmp_path_factory: pytest.TempPathFactory, names: list[str], data: st.DataObject
 ) -> None:

@@ -1,8 +1,7 @@
 """The vocabulary: one genre whatever it is called, and a person's word over the list of well-known ones."""
 
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.database import Database
@@ -126,7 +125,6 @@ NAMED = ["dnb", "Drum & Bass", "jungle", "techno", "Minimal", "hip-hop", "rap", 
     st.lists(st.tuples(st.sampled_from(["merge", "aliases", "rename", "remove"]), st.data()), max_size=4),
     st.one_of(genre_names, st.text(max_size=100), st.sampled_from(NAMED)),
 )
-@examples(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_canonical_again_changes_nothing_and_naming_a_genre_agrees(
     tmp_path_factory: pytest.TempPathFactory, named: list[str], deeds: list, asked: str
 ) -> None:
@@ -464,7 +462,6 @@ def test_a_title_names_the_workspaces_own_genres_first(database: Database, genre
 
 
 @given(st.text(max_size=120))
-@examples(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_guessed_is_a_genre(genres: Genres, title: str) -> None:
     guessed = genres.guess(title)
     assert guessed is None or genres.canonical(guessed) == guessed

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from core.library.identity import (
@@ -339,7 +338,6 @@ tracks = st.builds(
 
 
 @given(texts)
-@examples(deadline=None, max_examples=400)
 def test_reading_a_base_again_changes_nothing(title: str) -> None:
     base, version = normalise_title(title)
     assert normalise_title(base) == (base, "")
@@ -356,7 +354,6 @@ def test_absurdly_long_names_are_read_in_no_time(part: str) -> None:
 
 
 @given(st.lists(texts, max_size=3), texts)
-@examples(deadline=None, max_examples=200)
 def test_a_key_is_one_visible_line_of_four_parts(artists: list[str], title: str) -> None:
     key = identity_key(artists, title)
     assert key.count("|") == 3
@@ -368,7 +365,6 @@ def test_a_key_is_one_visible_line_of_four_parts(artists: list[str], title: str)
 
 
 @given(tracks, tracks)
-@examples(deadline=None, max_examples=400)
 def test_sameness_is_symmetric_and_explains_itself(a: ListedTrack, b: ListedTrack) -> None:
     found = sameness(a, b)
     assert found == sameness(b, a)
@@ -378,7 +374,6 @@ def test_sameness_is_symmetric_and_explains_itself(a: ListedTrack, b: ListedTrac
 
 
 @given(tracks)
-@examples(deadline=None, max_examples=200)
 def test_a_track_is_itself(one: ListedTrack) -> None:
     certainty = sameness(one, replace(one)).certainty
     if one.isrc:

@@ -2,7 +2,6 @@
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from core.library.labels import at_or_below, coarse, related, resolve, topmost
@@ -46,7 +45,6 @@ def test_a_hand_vote_outweighs_all_others() -> None:
 
 
 @given(st.lists(votes, min_size=1, max_size=12))
-@examples(deadline=None, max_examples=60)
 def test_a_label_is_a_distribution_strongest_first(given_votes: list[Vote]) -> None:
     label = resolve(given_votes)
     assert label is not None
@@ -61,7 +59,6 @@ def test_a_label_is_a_distribution_strongest_first(given_votes: list[Vote]) -> N
 
 
 @given(st.lists(votes, min_size=1, max_size=8), st.randoms(use_true_random=False))
-@examples(deadline=None, max_examples=60)
 def test_the_order_of_votes_does_not_matter(given_votes: list[Vote], chance) -> None:
     shuffled = given_votes.copy()
     chance.shuffle(shuffled)
@@ -69,14 +66,12 @@ def test_the_order_of_votes_does_not_matter(given_votes: list[Vote], chance) -> 
 
 
 @given(st.lists(votes, min_size=1, max_size=12))
-@examples(deadline=None, max_examples=60)
 def test_where_there_are_hand_votes_only_they_count(given_votes: list[Vote]) -> None:
     by_hand = [vote for vote in given_votes if vote.source == "hand"]
     assert resolve(given_votes) == resolve(by_hand or given_votes)
 
 
 @given(st.lists(votes, min_size=1, max_size=8), st.sampled_from([0.25, 2, 8]))
-@examples(deadline=None, max_examples=50)
 def test_only_the_proportion_of_weights_matters(given_votes: list[Vote], factor: float) -> None:
     scaled = [Vote(vote.genre, vote.source, vote.weight * factor) for vote in given_votes]
     assert resolve(scaled) == resolve(given_votes)
@@ -142,7 +137,6 @@ tree_votes = st.lists(
 
 
 @given(tree_votes, trees)
-@examples(deadline=None, max_examples=80)
 def test_a_coarse_label_is_a_distribution_over_topmost_genres(given_votes: list[Vote], parents: dict[str, str]) -> None:
     label = resolve(given_votes)
     assert label is not None
@@ -156,7 +150,6 @@ def test_a_coarse_label_is_a_distribution_over_topmost_genres(given_votes: list[
 
 
 @given(trees, st.integers(0, 9).map("g{}".format), st.integers(0, 9).map("g{}".format))
-@examples(deadline=None, max_examples=80)
 def test_related_and_at_or_below_agree(parents: dict[str, str], a: str, b: str) -> None:
     assert related(a, b, parents) == (a in at_or_below(b, parents) or b in at_or_below(a, parents))
     assert related(a, b, parents) == related(b, a, parents)

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given
-from hypothesis import settings as examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.database import Database
@@ -87,7 +86,6 @@ def full(database: Database) -> Database:
 
 
 @given(mappings())
-@examples(deadline=None, max_examples=60)
 def test_a_mapping_is_read_from_yaml_as_it_was_written(mapping: GenreMapping) -> None:
     text = as_yaml(mapping)
     assert text.isprintable() or "\n" in text
@@ -97,7 +95,6 @@ def test_a_mapping_is_read_from_yaml_as_it_was_written(mapping: GenreMapping) ->
 
 
 @given(mappings())
-@examples(deadline=None, max_examples=60)
 def test_playlists_are_read_from_csv_as_they_were_written(mapping: GenreMapping) -> None:
     again = parse("Mapping.CSV", as_csv(mapping).encode())
     assert again == GenreMapping(playlists=mapping.playlists)
@@ -125,7 +122,6 @@ def test_a_table_that_a_spreadsheet_saved_is_read(database: Database) -> None:
 
 
 @given(mappings())
-@examples(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_workspace_becomes_as_another_was(tmp_path_factory: pytest.TempPathFactory, mapping: GenreMapping) -> None:
     one, other = (Database(tmp_path_factory.mktemp("over") / "library.db") for _ in range(2))
     take_over(one, mapping)
@@ -140,7 +136,6 @@ def test_a_workspace_becomes_as_another_was(tmp_path_factory: pytest.TempPathFac
 
 
 @given(mappings(), mappings())
-@examples(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_was_taken_over_differs_no_more_and_can_be_undone(
     tmp_path_factory: pytest.TempPathFactory, there: GenreMapping, wanted: GenreMapping
 ) -> None:
@@ -328,7 +323,6 @@ def test_a_bad_file_is_refused_in_a_sentence_and_changes_nothing(full: Database,
 
 
 @given(st.binary(max_size=200), st.sampled_from(["a.yaml", "a.csv"]))
-@examples(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_bytes_do_any_harm(database: Database, data: bytes, name: str) -> None:
     try:
         mapping = parse(name, data)
@@ -351,7 +345,6 @@ yamlish: Any = st.recursive(
 
 
 @given(yamlish)
-@examples(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_structure_is_a_mapping_or_refused(database: Database, content: Any) -> None:
     try:
         mapping = parse("a.yaml", yaml.safe_dump(content).encode())

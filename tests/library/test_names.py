@@ -4,7 +4,6 @@ import unicodedata
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from core.library.names import MAX_NAME, artist_and_title, artists_in, clean, comparable
@@ -34,7 +33,6 @@ def test_clean(text: str, expected: str) -> None:
 
 
 @given(st.text(), st.integers(1, 80))
-@examples(deadline=None, max_examples=60)
 def test_a_clean_name_is_one_short_visible_line(text: str, limit: int) -> None:
     cleaned = clean(text, limit=limit)
     assert len(cleaned) <= limit
@@ -71,7 +69,6 @@ def test_names_that_differ(one: str, other: str) -> None:
 
 
 @given(st.text())
-@examples(deadline=None, max_examples=60)
 def test_comparing_twice_is_comparing_once(name: str) -> None:
     assert comparable(comparable(name)) == comparable(name)
 
@@ -166,7 +163,6 @@ def test_artist_and_title_of_a_file_name(stem: str, artist: str, title: str) -> 
 
 
 @given(st.text())
-@examples(deadline=None, max_examples=60)
 def test_every_file_name_gives_a_title(stem: str) -> None:
     artist, title = artist_and_title(stem)
     assert title
@@ -179,7 +175,6 @@ words = st.text("abcdefghij ", min_size=1, max_size=20).map(str.strip).filter(bo
 
 
 @given(artist=words, title=words, number=st.integers(1, 99))
-@examples(deadline=None, max_examples=100)
 def test_names_written_plainly_are_read_back(artist: str, title: str, number: int) -> None:
     expected = clean(artist), clean(title)
     for stem in (f"{artist} - {title}", f"{number:02d} - {artist} - {title}", f"{artist} - {title} [{number}]"):

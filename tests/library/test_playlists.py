@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.database import Database
@@ -239,7 +238,6 @@ def test_wrong_genres_are_refused_before_anything_is_done(
 
 
 @given(names, names, names, genre_names, weights)
-@examples(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_names_of_anything_come_out_as_they_went_in(
     tmp_path_factory: pytest.TempPathFactory, title: str, artist: str, reference: str, genre: str, weight: float
 ) -> None:
@@ -281,7 +279,6 @@ def test_a_comparison_tells_what_would_change(playlists: Playlists) -> None:
 
 
 @given(st.lists(alike, max_size=6), st.lists(alike, max_size=8), st.lists(alike, max_size=8), st.data())
-@examples(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_a_comparison_says_is_what_taking_in_does(
     tmp_path_factory: pytest.TempPathFactory,
     elsewhere: list[ListedTrack],
@@ -386,7 +383,6 @@ def test_weights_that_make_no_sense_are_refused(told: str) -> None:
 
 
 @given(st.dictionaries(genre_names.filter(lambda name: "=" not in name), weights, max_size=4))
-@examples(deadline=None, max_examples=60)
 def test_weights_written_are_read_back(genres: dict[str, float]) -> None:
     assert parse_weights([f"{name}={weight!r}" for name, weight in genres.items()]) == genres
 
@@ -414,7 +410,6 @@ def test_a_reading_waits_as_it_was_read(playlists: Playlists, database: Database
 
 
 @given(st.lists(st.builds(listed, st.integers(0, 9), title=names, album=names), max_size=4), names, names)
-@examples(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_reading_waits_as_it_was_read(
     tmp_path_factory: pytest.TempPathFactory, tracks: list[ListedTrack], title: str, owner: str
 ) -> None:

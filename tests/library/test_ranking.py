@@ -2,7 +2,6 @@
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from core.library.ranking import ARTISTS, GOOD_SIZE, PRIOR, WEIGHTS, score
@@ -98,7 +97,6 @@ labels = st.sampled_from([TECHNO, HOUSE, HALF])
 
 
 @given(st.lists(alike, max_size=8), st.lists(labels, max_size=8), names, names, st.none() | st.integers(0, 10**6))
-@examples(deadline=None, max_examples=100)
 def test_a_score_and_all_its_parts_are_shares(tracks, known, title: str, genre: str, n_listed: int | None) -> None:
     known = known[: len(tracks)]
     told = score(playlist("x", *tracks, title=title, n_listed=n_listed), [genre], known, ["techno"])
@@ -108,7 +106,6 @@ def test_a_score_and_all_its_parts_are_shares(tracks, known, title: str, genre: 
 
 
 @given(st.lists(labels, max_size=8))
-@examples(deadline=None, max_examples=50)
 def test_one_more_track_of_the_genre_never_lowers_the_purity(known: list[GenreDistribution]) -> None:
     told = playlist("x", *map(listed, range(10)))
     one, more, less = (

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from core.library.labels import resolve
@@ -181,7 +180,6 @@ def test_balance_by_artists_keeps_as_many_artists_as_can_be() -> None:
     st.integers(0, 8),
     st.integers(0, 3),
 )
-@examples(deadline=None, max_examples=100)
 def test_balance_leaves_each_genre_the_smaller_of_its_songs_and_most(
     told: list[tuple[str, str]], most: int, seed: int
 ) -> None:

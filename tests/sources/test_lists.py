@@ -4,7 +4,7 @@ import random
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.errors import SourceError
@@ -457,7 +457,6 @@ START = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     name=st.sampled_from(["a.csv", "a.m3u", "a.xspf", "a.txt", "a", ""]) | NAMES,
     start=START,
@@ -483,7 +482,6 @@ def test_any_bytes_are_a_playlist_or_told(name: str, start: bytes, data: bytes) 
         assert not one.url or one.url.startswith(("http://", "https://"))
 
 
-@settings(max_examples=200, deadline=None)
 @given(text=st.text(max_size=300))
 def test_any_text_is_a_playlist(text: str) -> None:
     playlist = read_text(text, text)
@@ -491,7 +489,6 @@ def test_any_text_is_a_playlist(text: str) -> None:
     assert len(playlist.tracks) + sum(playlist.skipped.values()) == len(lines)
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     rows=st.lists(st.tuples(NAMES, st.lists(NAMES, max_size=3), NAMES, st.integers(1, 10**7)), max_size=8),
     delimiter=st.sampled_from(",;\t"),
