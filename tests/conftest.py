@@ -3,7 +3,8 @@
 import os
 import shutil
 import sys
-from functools import partial
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -25,12 +26,16 @@ if not FULL_JOURNEY:  # tests run side by side: more threads than cores would on
 FIXTURES_ARE_SHARED = [HealthCheck.function_scoped_fixture]
 profile = partial(hypothesis_settings.register_profile, deadline=None, suppress_health_check=FIXTURES_ARE_SHARED)
 profile("fast", max_examples=20, derandomize=True, database=None)
-profile("slow", max_examples=200)
+profile("slow", max_examples=100)
 profile("soak", max_examples=1000)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
 IN_MEMORY = Path("/dev/shm")
 ROOM_BYTES = 6e9
+
+# Tests start hundreds of Python processes: without bytecode on disk each would compile all it imports.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -61,6 +66,15 @@ def _own_main(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _installed_components_are_looked_for_once() -> None:
+    """Streamlit reads the metadata of every installed package for each page that a test shows: 85 % of a test's time."""
+    if "streamlit" in sys.modules:
+        from streamlit.components.v2 import manifest_scanner
+
+        manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """An empty workspace; two processes; a short lease, so that dead workers are noticed soon."""
@@ -78,6 +92,12 @@ def database(settings: Settings, empty_library: Path) -> Database:
     settings.database.parent.mkdir(parents=True)
     shutil.copyfile(empty_library, settings.database)
     return Database(settings.database)
+
+
+@pytest.fixture
+def fresh_library(tmp_path_factory: pytest.TempPathFactory, empty_library: Path) -> Callable[[], Database]:
+    """A new empty library at each call: one for each example of a property."""
+    return lambda: Database(Path(shutil.copy(empty_library, tmp_path_factory.mktemp("fresh"))))
 
 
 @pytest.fixture

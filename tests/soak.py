@@ -1,4 +1,4 @@
-"""How much of the long tests is done: a little in `make test`, at length in `make soak`.
+"""How much of the long tests is done: a little in `make test-slow`, at length in `make soak`.
 
 `GENRESCOPE_SOAK` says about how many minutes the open-ended tests may take together (0 unless told).
 """

@@ -131,6 +131,7 @@ def test_every_command_is_in_the_table_and_no_other() -> None:
     assert re.findall(r"^\| `([a-z -]+)` \|", table, re.MULTILINE) == every_command()
 
 
+@pytest.mark.slow
 def test_the_examples_print_what_they_say(songs_folder: Path, tmp_path: Path) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```", text_of("library"), re.MULTILINE | re.DOTALL)
     (tmp_path / "songs").symlink_to(songs_folder)

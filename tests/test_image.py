@@ -103,6 +103,7 @@ PIP = """#!/bin/sh -e
 """
 
 
+@pytest.mark.slow
 def test_its_steps_lead_to_an_app_that_answers(stage: Stage, files: list[str], tmp_path: Path) -> None:
     """All of the Dockerfile in order, in an empty folder; packages are those of this environment."""
     place, tools = tmp_path / "srv", tmp_path / "tools"

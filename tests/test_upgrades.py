@@ -16,6 +16,8 @@ from core.library.runs import Runs
 from core.library.store import Library
 from tests.models import change_card, make_old, publish
 
+pytestmark = pytest.mark.slow
+
 SCRIPTS = sorted(MIGRATIONS.glob("[0-9]*.sql"))
 AT = "2026-01-02T03:04:05.678+00:00"
 

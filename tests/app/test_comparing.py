@@ -35,6 +35,7 @@ def metrics(shown: AppTest) -> list[tuple[str, str]]:
     return [(one.label, one.value) for one in shown.metric]
 
 
+@pytest.mark.slow
 def test_two_genres_are_compared_without_asking(songs: Library) -> None:
     shown = at()
     assert shown.multiselect[0].value == ["drone", "hiss"]

@@ -93,6 +93,7 @@ def test_it_is_removed_after_a_confirmation_and_what_is_ones_own_stays(
     assert not home.samples.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("sampled")
 @pytest.mark.parametrize("too", [False, True])
 def test_models_that_learned_from_it_stay_unless_they_are_ticked(home: Settings, too: bool) -> None:  # noqa: F811

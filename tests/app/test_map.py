@@ -156,6 +156,7 @@ def test_what_sounds_alike_is_heard_and_an_artist_can_be_left_out(embedded: mode
     assert not run(shown).error
 
 
+@pytest.mark.slow
 def test_why_is_seen_and_heard(embedded: model.Model, tmp_path: Path) -> None:
     data = upload(tmp_path)
     key = answers.upload_key(data)[:16]

@@ -237,6 +237,7 @@ def test_what_is_kept_is_made_anew_when_the_library_was_written_to(home: Setting
     assert (count(), count()) == (2, 2)
 
 
+@pytest.mark.slow
 def test_a_pasted_link_is_listened_to(shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sound = write_sound(tmp_path / "a.wav", drone(np.random.default_rng(0), 3.0)).read_bytes()
     with serving(lambda asked: Answer(sound, 200, {"Content-Type": "audio/wav"})) as server:

@@ -323,6 +323,31 @@ STATES: list[Callable[[Database], None]] = [
     doubted,
 ]
 BY_NAME = [pytest.param(state, id=state.__name__) for state in STATES]
+SHOWS_MOST: dict[str, Callable[[Database], None]] = {
+    "playlists": found,
+    "genres": in_doubt,
+    "collect": collecting,
+    "library": waiting,
+    "label": doubted,
+    "evaluate": doubted,
+    "system": jobs_ended,
+    "home": at_work,
+}
+"""The state in which a page shows most; the others are for the slow tests."""
+
+
+def in_every_state(pages: list[str]) -> list[Any]:
+    """(page, state), slow but for the state in which a page shows most."""
+    fast = {(page, SHOWS_MOST.get(page, taken_in)) for page in pages}
+    return [
+        pytest.param(
+            page, state, id=f"{page}-{state.__name__}", marks=() if (page, state) in fast else pytest.mark.slow
+        )
+        for page in pages
+        for state in STATES
+    ]
+
+
 NOT_MARKDOWN = {"Selectbox", "MultiSelect"}
 """Their options are shown as they are."""
 DANGEROUS = re.compile(r"(?<!\\)(?:<script|<b>|\*x|\$x|`x|\[x)")
@@ -380,8 +405,7 @@ def test_dangers_are_seen() -> None:
     )
 
 
-@pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize("fill", BY_NAME)
+@pytest.mark.parametrize(("page", "fill"), in_every_state(PAGES))
 def test_names_are_never_read_as_markdown(database: Database, page: str, fill: Callable[[Database], None]) -> None:
     fill(database)
     shown = show(page)
@@ -390,6 +414,7 @@ def test_names_are_never_read_as_markdown(database: Database, page: str, fill: C
         assert any("\\<" in text for text in markdown(shown)), "and yet they are shown"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", ["progress", "review", "problems", "collected"])
 @pytest.mark.parametrize("fill", BY_NAME)
 def test_every_view_of_collecting(database: Database, view: str, fill: Callable[[Database], None]) -> None:
@@ -405,6 +430,7 @@ def test_a_row_of_collecting_that_is_ticked(database: Database, view: str) -> No
     assert ("Hear" if view == "problems" else "This is another song") in labels(shown)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("fill", BY_NAME)
 def test_every_view_of_genres(database: Database, view: str, fill: Callable[[Database], None]) -> None:

@@ -147,6 +147,7 @@ def test_runs_are_held_against_each_other(prepared: Settings, runs: Runs) -> Non
     assert "held against each other song by song" in texts(shown)
 
 
+@pytest.mark.slow
 def test_a_run_is_noted_renamed_deleted_and_brought_back(prepared: Settings, runs: Runs) -> None:
     made(runs, prepared, "one")
     shown = show("train")

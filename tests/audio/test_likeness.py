@@ -93,6 +93,7 @@ def test_correlation_is_what_a_plain_loop_finds() -> None:
     assert likeness(a, b) == pytest.approx(best, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_real_songs_are_known_again_after_encoding_and_trimming(shared_data: Path, tmp_path: Path) -> None:
     with (shared_data / "songs" / "songs.csv").open(encoding="utf-8", newline="") as stream:
         paths = [shared_data / "songs" / row["path"] for row in csv.DictReader(stream)][::64]

@@ -463,7 +463,7 @@ def test_many_channels_are_read_and_become_their_mean(channels: int) -> None:
 )
 def test_absurd_channels_and_rates_are_refused(channels: int, sample_rate: int, told: str) -> None:
     with pytest.raises(AudioError, match=told):
-        load(io.BytesIO(pcm_wav(channels, sample_rate, 4000)))
+        load(io.BytesIO(pcm_wav(channels, sample_rate, 4000 if channels < 1000 else 40)))
 
 
 @pytest.mark.parametrize("sample_rate", [4_000, 768_000])

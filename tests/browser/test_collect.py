@@ -20,6 +20,8 @@ from tests.loopback import Loopback, serving
 from tests.sounds import tone, write_sound
 from tests.sources.conftest import certificate, for_other_processes  # noqa: F401
 
+pytestmark = pytest.mark.slow
+
 expect.set_options(timeout=60_000)
 ARTIST, LENGTH_S = "deadmau5", 5
 SURE, TAKEN, CHOSEN, NONE, PASTED = "Strobe", "Aural Psynapse", "Brazil", "Clockwork", "Ghosts n Stuff"

@@ -17,6 +17,8 @@ from tests import image
 from tests.browser.conftest import PROJECT, free_port
 from tests.sounds import drone, write_sound
 
+pytestmark = pytest.mark.slow
+
 LARGEST_MB = 800
 ABSENT = ("torch", "torchaudio", "librosa", "scipy", "plotly", "sklearn", "yt_dlp", "spotipy", "playwright")
 NO_INDEX = (

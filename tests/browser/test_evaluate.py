@@ -16,6 +16,8 @@ from core.settings import Settings
 from tests.browser.conftest import Server
 from tests.sounds import write_library
 
+pytestmark = pytest.mark.slow
+
 expect.set_options(timeout=60_000)
 GENRES = ("drone", "hiss")
 

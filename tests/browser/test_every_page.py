@@ -18,6 +18,8 @@ from core.settings import Settings
 from tests.browser.conftest import Server
 from tests.sounds import write_library
 
+pytestmark = pytest.mark.slow
+
 expect.set_options(timeout=60_000)
 AXE = next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js")).read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
@@ -35,15 +37,19 @@ FAINT_WORDS = """selector => {
 NARROW = {"a phone": 420, "1280 pixels at 200 %": 640}
 
 
-@pytest.fixture
-def somewhere(request: pytest.FixtureRequest, server: Server, tmp_path: Path) -> Server:
+@pytest.fixture(scope="module")
+def somewhere(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A workspace without anything, or with a library of 24 songs with spectrograms."""
-    if request.param == "full":  # told by the test
+    server = Server(tmp_path_factory.mktemp(request.param))
+    if request.param == "full":
         settings = Settings(home=server.home)
         library = Library(Database(settings.database))
-        import_folder(library, settings, write_library(tmp_path / "music"), genre_from="folder")
+        import_folder(library, settings, write_library(tmp_path_factory.mktemp("music")), genre_from="folder")
         preprocess(library, settings, SpectrogramRecipe())
-    return server
+    server.start()
+    yield server
+    server.kill()
+    server.kill_workers()
 
 
 def opened(browser: Browser, theme: Literal["light", "dark"], width: int) -> Iterator[Page]:

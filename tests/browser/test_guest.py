@@ -12,12 +12,13 @@ from tests.browser.conftest import FLAGS, Server, chromium
 from tests.sounds import drone, hiss, write_sound
 
 
-@pytest.fixture
-def guests(tmp_path: Path) -> Iterator[Server]:
+@pytest.fixture(scope="module")
+def guests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A demo whose home cannot be written to."""
-    home = tmp_path / "home"
+    folder = tmp_path_factory.mktemp("guests")
+    home = folder / "home"
     home.mkdir()
-    running = Server(tmp_path, {"GENRESCOPE_MODE": "demo", "GENRESCOPE_HOME": str(home)})
+    running = Server(folder, {"GENRESCOPE_MODE": "demo", "GENRESCOPE_HOME": str(home)})
     running.start()
     home.chmod(0o555)
     yield running
@@ -51,9 +52,10 @@ def test_songs_are_dropped_one_after_another_and_removed(guests: Server, page: P
     assert "<audio" in shared and "1.mp3" in shared
     page.get_by_role("button", name="Remove all").click()
     expect(page.get_by_role("heading", name="2 songs side by side")).to_have_count(0)
-    assert list((tmp_path / "home").iterdir()) == [], "nothing was written"
+    assert list((guests.home / "home").iterdir()) == [], "nothing was written"
 
 
+@pytest.mark.slow
 def test_a_song_is_recorded(guests: Server, browser: Browser) -> None:
     fake = [*FLAGS, "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
     recording = browser.browser_type.launch(executable_path=chromium(), args=fake)
@@ -71,6 +73,7 @@ def test_a_song_is_recorded(guests: Server, browser: Browser) -> None:
         recording.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("twice", [False, True])
 def test_the_whole_app_does_not_listen_outside_unless_told_twice(tmp_path: Path, page: Page, twice: bool) -> None:
     home = tmp_path / "home"

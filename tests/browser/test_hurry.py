@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Server
+
+pytestmark = pytest.mark.slow
 
 SCRIPT = """
 import time

@@ -75,6 +75,7 @@ def upload(page: Page, server: Server, *files: Path) -> None:
     page.locator("input[type=file]").set_input_files([str(file) for file in files])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["home", "library", "explore", "train", "predict", "system"])
 def test_deep_link_opens_first_on_a_fresh_server(server: Server, page: Page, name: str) -> None:
     page.goto(f"{server.url}/{'' if name == 'home' else name}")
@@ -132,6 +133,7 @@ def test_from_a_folder_to_a_spectrum_through_crashes(
     expect(page.get_by_text("Knows drone, hiss")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_quick_look_is_told_noted_deleted_and_brought_back(server: Server, page: Page, songs_folder: Path) -> None:
     import_folder(page, server, songs_folder, 24)
     make_spectrograms(page, 24)
@@ -164,6 +166,7 @@ def test_a_quick_look_is_told_noted_deleted_and_brought_back(server: Server, pag
     expect(note).to_be_visible()
 
 
+@pytest.mark.slow
 def test_training_stops_and_goes_on(server: Server, page: Page, songs_folder: Path) -> None:
     import_folder(page, server, songs_folder, 24)
     make_spectrograms(page, 24)
@@ -210,6 +213,7 @@ def hand_votes(server: Server) -> int:
         return int(db.execute(query).fetchone()[0])
 
 
+@pytest.mark.slow
 def test_real_songs(server: Server, page: Page, shared_data: Path, tmp_path: Path) -> None:
     """With GENRESCOPE_TEST_JOURNEY=full all songs and the default recipe, the artists of fold 3 held out."""
     with (shared_data / "songs" / "songs.csv").open(encoding="utf-8") as stream:

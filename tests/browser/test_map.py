@@ -19,6 +19,8 @@ from tests.browser.conftest import Server
 from tests.models import publish
 from tests.sounds import write_library
 
+pytestmark = pytest.mark.slow
+
 expect.set_options(timeout=60_000)
 RECIPE = SpectrogramRecipe()
 PIXEL = """([trace, point]) => {

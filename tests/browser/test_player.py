@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -19,13 +18,19 @@ COLUMNS = """(canvas, row) => {
 LOW_IN_CURVES, HIGH_IN_WAVEFORM, FOOT_OF_PICTURE = 0.65, 0.08, 0.97
 
 
-@pytest.fixture
-def player(page: Page, tmp_path: Path) -> Iterator[Locator]:
-    """The first player of the page, its sound read and drawn."""
-    server = Server(tmp_path, script="tests/browser/player_page.py")
+@pytest.fixture(scope="module")
+def players(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("players"), script="tests/browser/player_page.py")
     server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def player(page: Page, players: Server) -> Locator:
+    """The first player of the page, its sound read and drawn."""
     page.set_viewport_size({"width": 1280, "height": 1200})
-    page.goto(server.url)
+    page.goto(players.url)
     shown = page.locator(".player").first
     expect(shown.locator(".player-time")).to_have_text("0:00 / 0:10")
     page.wait_for_function(
@@ -33,10 +38,7 @@ def player(page: Page, tmp_path: Path) -> Iterator[Locator]:
         return data.some(value => value) }""",
         arg=shown.locator("canvas").element_handle(),
     )
-    try:
-        yield shown
-    finally:
-        server.kill()
+    return shown
 
 
 def at_s(player: Locator) -> float:

@@ -14,6 +14,8 @@ from tests.browser.conftest import Server
 from tests.browser.test_evaluate import settle
 from tests.browser.test_journey import PATIENCE_MS, import_folder, make_spectrograms
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def other(tmp_path: Path) -> Iterator[Server]:

@@ -178,6 +178,7 @@ def told_imports(home: Path, script: Path, *arguments: object) -> tuple[Any, str
     return json.loads(done.stdout), done.stderr.strip().splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_prediction_and_evaluation_import_no_torch(tested: Path, tmp_path: Path) -> None:
     script = tmp_path / "command.py"
     song = tmp_path / "songs" / "drone" / "0.wav"
@@ -188,6 +189,7 @@ def test_prediction_and_evaluation_import_no_torch(tested: Path, tmp_path: Path)
         assert (report["songs"], imported) == (2, "imported:")
 
 
+@pytest.mark.slow
 def test_what_imports_torch_would_be_told(tested: Path, tmp_path: Path) -> None:
     _, imported = told_imports(tested, tmp_path / "command.py", "models", "upgrade", "mine")
     assert "torch" in imported.split()

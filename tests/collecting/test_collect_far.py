@@ -25,6 +25,8 @@ from tests.jobs.test_compute import until
 from tests.loopback import Loopback, serving
 from tests.sources.conftest import certificate, for_other_processes  # noqa: F401
 
+pytestmark = pytest.mark.slow
+
 FAULTS = ["", "gone", "", "wrong", "limited", ""]
 STROBE = Recording("song0000000", "Strobe", "deadmau5 - Topic", SECONDS, sound=sound(90))
 COVER = Recording("cover000000", "Ghosts", "Nobody Known", SECONDS, sound=sound(91))

@@ -82,6 +82,7 @@ def test_a_pause_that_is_asked_for_is_kept(settings: Settings, folders: Path) ->
         assert len(server.asked) == 1, "the second time it is not even asked"
 
 
+@pytest.mark.slow
 def test_what_takes_too_long_is_ended(settings: Settings, folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link, "TIME_LIMIT_S", 4.0)
     never = threading.Event()

@@ -132,6 +132,7 @@ def tracks(corpus: Sequence[Row]) -> list[tuple[ListedTrack, list[Candidate], Ro
     return [(_track(row["query"]), [_candidate(one) for one in row["candidates"]], row) for row in corpus]
 
 
+@pytest.mark.slow
 def test_songs_of_other_searches_are_never_taken_however_long_they_are(corpus: list[Row]) -> None:
     rows = tracks(corpus)
     for track, _, row in rows:
@@ -148,6 +149,7 @@ MARKS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("reason", "mark"), MARKS.items())
 def test_another_version_is_not_taken_unless_it_is_wanted(corpus: list[Row], reason: str, mark: str) -> None:
     for track, candidates, _ in tracks(corpus):
@@ -188,6 +190,7 @@ def as_a_fan_does(track: ListedTrack) -> Candidate:
     return Candidate("u", "u", named, "a fan", duration_s=round(track.duration_s or 0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [as_a_label_lists, as_a_fan_does])
 def test_real_tracks_are_known_again(
     listed_tracks: list[ListedTrack], form: Callable[[ListedTrack], Candidate]

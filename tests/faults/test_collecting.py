@@ -33,6 +33,8 @@ from tests.loopback import Answer, Asked, Loopback, serving
 from tests.soak import often
 from tests.sources.conftest import certificate, for_other_processes  # noqa: F401
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).resolve().parents[2]
 TRACKS = int(os.environ.get("GENRESCOPE_TEST_TRACKS", often(80, 400)))
 KILLS = int(os.environ.get("GENRESCOPE_TEST_KILLS", often(3, 20)))

@@ -21,6 +21,8 @@ from tests.browser.conftest import Server
 from tests.sounds import drone, hiss, write_sound
 from tests.visitor import Visitor
 
+pytestmark = pytest.mark.slow
+
 GUESTS, SECONDS = soak.often(10, 50), soak.often(0, 300)
 BOUND_MB = 1000
 """What the server and what decodes for it may take together; docs/demo.md tells hosts to give it that."""

@@ -36,6 +36,8 @@ from tests.soak import often
 from tests.sounds import pcm_wav, tone, write_sound
 from tests.sources.deezer_server import Deezer, song
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).resolve().parents[2]
 KILLS = int(os.environ.get("GENRESCOPE_TEST_KILLS", often(3, 20)))
 SONGS, EPOCHS = often(50, 120), often(24, 60)

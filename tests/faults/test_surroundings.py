@@ -29,6 +29,8 @@ from tests.faults.test_kills import assert_sound
 from tests.soak import often
 from tests.sounds import pcm_wav
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).resolve().parents[2]
 SONGS = 12
 

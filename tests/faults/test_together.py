@@ -7,6 +7,8 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from core.database import Database
 from core.jobs import kinds
 from core.jobs.worker import open_queue
@@ -19,6 +21,8 @@ from core.settings import Settings
 from tests.faults.test_kills import assert_sound
 from tests.soak import often
 from tests.sounds import pcm_wav
+
+pytestmark = pytest.mark.slow
 
 PROJECT = Path(__file__).resolve().parents[2]
 SESSIONS = 10

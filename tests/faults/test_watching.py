@@ -1,5 +1,7 @@
 """A training of many epochs, watched all the time: the server keeps nothing of what it has shown (`-s` shows the figures)."""
 
+import pytest
+
 from core.database import Database
 from core.jobs import kinds
 from core.jobs.queue import Queue
@@ -13,6 +15,8 @@ from tests.faults.test_guests import own_megabytes
 from tests.library.test_runs import epoch
 from tests.soak import often
 from tests.visitor import Visitor
+
+pytestmark = pytest.mark.slow
 
 LOOKS = often(40, 400)
 """How often the page is drawn anew. One that is watched does so every four seconds."""

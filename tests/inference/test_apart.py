@@ -106,6 +106,7 @@ apart.main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", ASK)
 @pytest.mark.parametrize(
     ("what", "told"),

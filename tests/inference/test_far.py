@@ -22,6 +22,8 @@ from core.library.store import Library
 from core.settings import PROJECT, Settings
 from tests.cluster import running
 
+pytestmark = pytest.mark.slow
+
 STARTER = PROJECT / "models" / "genrescope-starter"
 
 

@@ -152,6 +152,7 @@ def test_limits_are_kept(tmp_path: Path, rng: np.random.Generator) -> None:
         predict(sound, ByPitch(), max_bytes=1000)
 
 
+@pytest.mark.slow
 def test_twenty_minutes_take_little_memory_and_are_told_of(tmp_path: Path) -> None:
     minute = tone(220, 60.0, sample_rate=16_000).astype(np.float32)
     sound = write_sound(tmp_path / "long.wav", np.tile(minute, 20), sample_rate=16_000)

@@ -66,6 +66,7 @@ def test_one_second_that_carries_the_genre_is_found(second: int) -> None:
     assert told.by_time.max() > 10 * np.abs(told.by_time[outside]).max()
 
 
+@pytest.mark.slow
 def test_a_network_that_learned_it_is_seen_through() -> None:
     """Two genres that differ in one band, in one second of three: what a real network hears of it is told."""
     rng = np.random.default_rng(1)

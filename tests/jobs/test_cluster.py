@@ -30,6 +30,8 @@ from tests.jobs.test_compute import (
     until,
 )
 
+pytestmark = pytest.mark.slow
+
 RECIPE = SpectrogramRecipe()
 
 

@@ -184,6 +184,7 @@ def test_processes_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     assert until(lambda: not any(map(is_alive, children)))
 
 
+@pytest.mark.slow
 def test_what_never_ends_or_eats_memory_is_given_up_and_harms_no_other() -> None:
     limits = Limits(seconds=8.0, memory_bytes=600_000_000)
     items = ["fine", "loop", "eat", *(f"fine {number}" for number in range(10))]

@@ -102,6 +102,7 @@ def where_it_lies(database: Database) -> dict[str, tuple[str, bool]]:
 # -- there and back --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_on_an_empty_machine_everything_is_the_same(full: Settings, archive: Path, empty: Settings) -> None:
     before = Database(full.database)
     told = restore(archive, empty)
@@ -281,6 +282,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 @pytest.mark.parametrize("what", REFUSED)
 def test_a_forged_backup_is_refused_and_nothing_changed(

@@ -70,6 +70,7 @@ def workspace(prepared: Path, tmp_path: Path) -> Workspace:
     return Workspace(prepared, tmp_path / "workspace")
 
 
+@pytest.mark.slow
 def test_every_song_is_answered_once_and_counted_together(workspace: Workspace) -> None:
     progress: list[tuple[int, int, str, float | None]] = []
     report = workspace.run(Request(folds=2), on_progress=lambda *told: progress.append(told))
@@ -91,6 +92,7 @@ def test_every_song_is_answered_once_and_counted_together(workspace: Workspace) 
     assert [done for done, *_ in progress] == sorted(done for done, *_ in progress)
 
 
+@pytest.mark.slow
 def test_cut_off_it_goes_on_and_comes_to_the_same(workspace: Workspace, prepared: Path, tmp_path: Path) -> None:
     request = Request(folds=2, seed=3)
     whole = Workspace(prepared, tmp_path / "undisturbed").run(request)
@@ -111,6 +113,7 @@ def test_cut_off_it_goes_on_and_comes_to_the_same(workspace: Workspace, prepared
     assert again["evaluation"] != report["evaluation"], "one that has finished is not overwritten"
 
 
+@pytest.mark.slow
 def test_minutes_are_for_every_fold(workspace: Workspace) -> None:
     """The second fold is measured while files of the first are still open."""
     report = workspace.run(Request(folds=2), TrainingRecipe(max_minutes=0.02, **QUICK))
@@ -191,6 +194,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return settings.home
 
 
+@pytest.mark.slow
 def test_shuffled_labels_give_chance_and_true_ones_do_not(many: Path) -> None:
     settings = Settings(home=many)
     database = Database(settings.database)

@@ -49,7 +49,9 @@ def trained(name: str, crop_frames: int) -> GenreNetwork:
     return made
 
 
-@pytest.mark.parametrize("crop_frames", [64, 128, 251])
+@pytest.mark.parametrize(
+    "crop_frames", [128, pytest.param(64, marks=pytest.mark.slow), pytest.param(251, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_graph_answers_as_the_network(name: str, crop_frames: int) -> None:
     published = trained(name, crop_frames)

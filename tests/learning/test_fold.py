@@ -26,6 +26,8 @@ from tests.learning.test_crossvalidation import (  # noqa: F401
     workspace,
 )
 
+pytestmark = pytest.mark.slow
+
 REQUEST = Request(folds=2, seed=3)
 RECIPE = TrainingRecipe(steps=18, **QUICK)
 

@@ -55,6 +55,7 @@ def features_of(y: np.ndarray) -> FloatArray:
     return answer(np.stack([codes[i : i + FRAMES] for i in range(0, len(codes) - FRAMES + 1, FRAMES // 2)]))[1]
 
 
+@pytest.mark.slow
 def test_songs_like_those_it_learned_from_are_near_and_few_are_refused(
     space: FeatureSpace, prepared: tuple[SpectrogramStore, Split]
 ) -> None:
@@ -69,6 +70,7 @@ def test_songs_like_those_it_learned_from_are_near_and_few_are_refused(
     assert (told[:, 1] < 0).mean() > 0.9, "music is likelier music"
 
 
+@pytest.mark.slow
 def test_another_kind_of_sound_is_far_away(space: FeatureSpace) -> None:
     far = features_of(0.5 * np.sin(2 * np.pi * 3000 * np.arange(48_000) / RECIPE.sample_rate))
     assert space.distances(far).mean() > space.song_limits[0]

@@ -31,6 +31,7 @@ def test_its_card_tells_data_figures_limits_and_licence_and_names_no_song() -> N
     assert card.split == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("song", "genre"),
     [

@@ -96,6 +96,7 @@ def fitted() -> TextureMachine:
     return taught(crops, np.eye(2)[kind])
 
 
+@pytest.mark.slow
 def test_it_knows_crops_that_it_never_heard(fitted: TextureMachine) -> None:
     crops, kind = two_kinds(20, 7)
     assert (fitted(crops).argmax(dim=1).numpy() == kind).mean() > 0.9
@@ -149,6 +150,7 @@ def test_a_label_of_two_genres_lies_between_them() -> None:
     assert lead[which == 0].mean() > lead[which == 1].mean() + 0.2
 
 
+@pytest.mark.slow
 def test_a_genre_of_few_crops_is_heard() -> None:
     crops, kind = two_kinds(40, 1)
     few = np.r_[0:40, 40:44]

@@ -134,6 +134,7 @@ def stop_at(number: int) -> Callable[[], None]:
 # -- what comes of it --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_what_the_finished_model_says_of_the_songs_it_was_watched_on_is_kept(undisturbed: Undisturbed) -> None:
     workspace = undisturbed.workspace
     run = workspace.runs.get("a")
@@ -145,6 +146,7 @@ def test_what_the_finished_model_says_of_the_songs_it_was_watched_on_is_kept(und
     np.testing.assert_allclose(kept.spectra, said, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_while_it_learns_its_latest_answers_are_kept(workspace: Workspace) -> None:
     told: list[int] = []
 
@@ -163,6 +165,7 @@ def test_while_it_learns_its_latest_answers_are_kept(workspace: Workspace) -> No
     assert told == list(range(1, result["epochs"] + 1))
 
 
+@pytest.mark.slow
 def test_a_training_in_one_go_tells_how_fast_it_was(undisturbed: Undisturbed, workspace: Workspace) -> None:
     told = speed.remembered([undisturbed.result], RECIPE)
     assert told and min(told.learned_crop_s, told.watched_crop_s, told.ended_s) > 0
@@ -231,6 +234,7 @@ def test_progress_is_told_step_by_step_to_the_end(undisturbed: Undisturbed) -> N
     assert {total for _, total, _ in undisturbed.progress} == {13}
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_model(undisturbed: Undisturbed, workspace: Workspace) -> None:
     workspace.train(recipe=TrainingRecipe(steps=13, **(QUICK | {"seed": 6})))
     assert workspace.card().weights_sha256 != undisturbed.card.weights_sha256
@@ -293,6 +297,7 @@ def test_the_learning_rate_of_a_very_short_run_is_usable(steps: int, warmup: flo
 # -- cut off and taken up ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_interrupted_anywhere_and_resumed_it_comes_to_the_same(
     undisturbed: Undisturbed, workspace: Workspace, seed: int
@@ -304,6 +309,7 @@ def test_interrupted_anywhere_and_resumed_it_comes_to_the_same(
     undisturbed.assert_same(workspace, workspace.train())
 
 
+@pytest.mark.slow
 def test_interrupted_again_and_again_it_comes_to_the_same(undisturbed: Undisturbed, workspace: Workspace) -> None:
     per_epoch = undisturbed.checks // len(undisturbed.epochs) + 1
     interruptions = 0
@@ -318,6 +324,7 @@ def test_interrupted_again_and_again_it_comes_to_the_same(undisturbed: Undisturb
     undisturbed.assert_same(workspace, result)
 
 
+@pytest.mark.slow
 def test_cut_off_between_an_epochs_row_and_its_checkpoint_it_comes_to_the_same(
     undisturbed: Undisturbed, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -335,6 +342,7 @@ def test_cut_off_between_an_epochs_row_and_its_checkpoint_it_comes_to_the_same(
     undisturbed.assert_same(workspace, workspace.train())
 
 
+@pytest.mark.slow
 def test_cut_off_between_publishing_and_the_runs_end_it_comes_to_the_same(
     undisturbed: Undisturbed, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -349,6 +357,7 @@ def test_cut_off_between_publishing_and_the_runs_end_it_comes_to_the_same(
     assert workspace.runs.get("a").state == "finished"
 
 
+@pytest.mark.slow
 def test_labels_changed_in_between_do_not_change_a_run_that_has_begun(
     undisturbed: Undisturbed, workspace: Workspace
 ) -> None:
@@ -387,6 +396,7 @@ def workspace_steps_done(workspace: Workspace) -> None:
 # -- minutes, early stopping -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_minutes_become_steps_once_and_can_be_given_back_as_steps(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -404,6 +414,7 @@ def test_minutes_become_steps_once_and_can_be_given_back_as_steps(
     assert again["test"] == result["test"] and workspace.epochs("steps") == workspace.epochs("minutes")
 
 
+@pytest.mark.slow
 def test_measuring_leaves_no_trace(workspace: Workspace, undisturbed: Undisturbed, monkeypatch) -> None:
     """A run that was measured first, and happened to get 13 steps, is the run of 13 steps."""
     measure = Trainer.measure
@@ -418,6 +429,7 @@ def test_measuring_leaves_no_trace(workspace: Workspace, undisturbed: Undisturbe
     undisturbed.assert_same(workspace, result)
 
 
+@pytest.mark.slow
 def test_it_stops_when_validation_gets_clearly_worse_and_keeps_the_best(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -522,6 +534,7 @@ def test_a_request_comes_back_from_its_row(request_: Request) -> None:
 # -- other networks ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["genrescope", "musicrecnet_svm"])
 def test_what_is_fitted_after_the_last_step_is_published_and_repeats_itself(
     prepared: Path, tmp_path: Path, network: str
@@ -541,6 +554,7 @@ def test_what_is_fitted_after_the_last_step_is_published_and_repeats_itself(
         assert weights["body.head.weight"].shape == (2, 128)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_every_optimiser_goes_on_where_it_was_cut_off(prepared: Path, tmp_path: Path, optimizer: str) -> None:
     recipe = TrainingRecipe(steps=7, optimizer=optimizer, **QUICK)

@@ -1,6 +1,7 @@
 """One track from many lists: found by address, ISRC or identity, never made one on a doubt."""
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -174,11 +175,11 @@ def spellings(number: int) -> list[ListedTrack]:
 
 @given(recordings, st.randoms(use_true_random=False), st.randoms(use_true_random=False))
 def test_the_order_of_lists_does_not_change_which_tracks_are_one(
-    tmp_path_factory: pytest.TempPathFactory, numbers: list[int], choose: random.Random, shuffle: random.Random
+    fresh_library: Callable[[], Database], numbers: list[int], choose: random.Random, shuffle: random.Random
 ) -> None:
     tracks = [(number, choose.choice(spellings(number))) for number in numbers]
     for again in range(2):
-        database = Database(tmp_path_factory.mktemp("order") / "library.db")
+        database = fresh_library()
         for start in range(0, len(tracks), 3):
             take(database, *(track for _, track in tracks[start : start + 3]))
         ids, new = take(database, *(track for _, track in tracks))
@@ -201,9 +202,9 @@ alike = st.builds(
 
 @given(st.lists(alike, min_size=1, max_size=10))
 def test_nothing_is_made_one_on_a_doubt_and_every_doubt_is_told(
-    tmp_path_factory: pytest.TempPathFactory, tracks: list[ListedTrack]
+    fresh_library: Callable[[], Database], tracks: list[ListedTrack]
 ) -> None:
-    database = Database(tmp_path_factory.mktemp("doubt") / "library.db")
+    database = fresh_library()
     pairs_before: set[tuple[int, int]] = set()
     for track in tracks:
         before = {row.id: known for row, known in zip(Library(database).tracks("any"), rows(database), strict=True)}
@@ -235,9 +236,9 @@ def test_nothing_is_made_one_on_a_doubt_and_every_doubt_is_told(
 
 @given(st.lists(alike, max_size=8), st.lists(alike, max_size=12), st.integers(1, 4))
 def test_recognising_foretells_what_adding_does(
-    tmp_path_factory: pytest.TempPathFactory, known: list[ListedTrack], asked: list[ListedTrack], batch: int
+    fresh_library: Callable[[], Database], known: list[ListedTrack], asked: list[ListedTrack], batch: int
 ) -> None:
-    database = Database(tmp_path_factory.mktemp("foretell") / "library.db")
+    database = fresh_library()
     take(database, *known)
     with database.read() as db:
         foretold = recognise(db, asked)

@@ -170,9 +170,9 @@ def test_an_edit_changes_something_and_is_taken_back_exactly(full: Database, nam
 
 @given(st.lists(st.sampled_from(sorted(DEEDS)), min_size=2, max_size=6, unique=True), st.data())
 def test_any_edits_are_taken_back_in_reverse_order(
-    tmp_path_factory: pytest.TempPathFactory, names: list[str], data: st.DataObject
+    fresh_library: Callable[[], Database], names: list[str], data: st.DataObject
 ) -> None:
-    database = Database(tmp_path_factory.mktemp("edits") / "library.db")
+    database = fresh_library()
     fill(database)
     states: list[tuple[int, Any]] = []
     for name in names:
@@ -253,6 +253,7 @@ class Chance:
         rng.choice(deeds)()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_random_edits_are_taken_back_in_reverse_order(full: Database, seed: int) -> None:
     chance = Chance(full, random.Random(seed))

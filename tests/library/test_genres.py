@@ -1,5 +1,7 @@
 """The vocabulary: one genre whatever it is called, and a person's word over the list of well-known ones."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -126,9 +128,9 @@ NAMED = ["dnb", "Drum & Bass", "jungle", "techno", "Minimal", "hip-hop", "rap", 
     st.one_of(genre_names, st.text(max_size=100), st.sampled_from(NAMED)),
 )
 def test_canonical_again_changes_nothing_and_naming_a_genre_agrees(
-    tmp_path_factory: pytest.TempPathFactory, named: list[str], deeds: list, asked: str
+    fresh_library: Callable[[], Database], named: list[str], deeds: list, asked: str
 ) -> None:
-    database = Database(tmp_path_factory.mktemp("canonical") / "library.db")
+    database = fresh_library()
     genres = Genres(database)
     make(database, *named)
     for deed, data in deeds:

@@ -453,6 +453,7 @@ def many_songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("copy", [False, True], ids=["in place", "copied"])
 @pytest.mark.parametrize("stops", [(0,), (3, 24, 25), (26, 64), (51, 30, 60)], ids=str)
 def test_an_interrupted_import_ends_as_an_undisturbed_one(

@@ -1,5 +1,6 @@
 """The mapping as a file: read back as written, taken over as told beforehand, refused whole where it is wrong."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -122,8 +123,8 @@ def test_a_table_that_a_spreadsheet_saved_is_read(database: Database) -> None:
 
 
 @given(mappings())
-def test_a_workspace_becomes_as_another_was(tmp_path_factory: pytest.TempPathFactory, mapping: GenreMapping) -> None:
-    one, other = (Database(tmp_path_factory.mktemp("over") / "library.db") for _ in range(2))
+def test_a_workspace_becomes_as_another_was(fresh_library: Callable[[], Database], mapping: GenreMapping) -> None:
+    one, other = (fresh_library() for _ in range(2))
     take_over(one, mapping)
     exported = current(one)
     take_over(other, parse("a.yaml", as_yaml(exported).encode()))
@@ -137,9 +138,9 @@ def test_a_workspace_becomes_as_another_was(tmp_path_factory: pytest.TempPathFac
 
 @given(mappings(), mappings())
 def test_what_was_taken_over_differs_no_more_and_can_be_undone(
-    tmp_path_factory: pytest.TempPathFactory, there: GenreMapping, wanted: GenreMapping
+    fresh_library: Callable[[], Database], there: GenreMapping, wanted: GenreMapping
 ) -> None:
-    database = Database(tmp_path_factory.mktemp("over") / "library.db")
+    database = fresh_library()
     take_over(database, there)
     assert differences(database, there) == []
     before = contents(database)

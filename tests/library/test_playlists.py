@@ -2,6 +2,7 @@
 
 import csv
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -239,9 +240,9 @@ def test_wrong_genres_are_refused_before_anything_is_done(
 
 @given(names, names, names, genre_names, weights)
 def test_names_of_anything_come_out_as_they_went_in(
-    tmp_path_factory: pytest.TempPathFactory, title: str, artist: str, reference: str, genre: str, weight: float
+    fresh_library: Callable[[], Database], title: str, artist: str, reference: str, genre: str, weight: float
 ) -> None:
-    database = Database(tmp_path_factory.mktemp("names") / "library.db")
+    database = fresh_library()
     playlists, track = Playlists(database), ListedTrack(title, (artist,), album=title, duration_s=1.5)
     told = Playlist("csv", reference, title, (track,), owner=artist, url=reference, skipped={title: 1})
     taken = playlists.take_in(told, {genre: weight})
@@ -280,13 +281,13 @@ def test_a_comparison_tells_what_would_change(playlists: Playlists) -> None:
 
 @given(st.lists(alike, max_size=6), st.lists(alike, max_size=8), st.lists(alike, max_size=8), st.data())
 def test_what_a_comparison_says_is_what_taking_in_does(
-    tmp_path_factory: pytest.TempPathFactory,
+    fresh_library: Callable[[], Database],
     elsewhere: list[ListedTrack],
     before: list[ListedTrack],
     now: list[ListedTrack],
     data: st.DataObject,
 ) -> None:
-    database = Database(tmp_path_factory.mktemp("compare") / "library.db")
+    database = fresh_library()
     playlists = Playlists(database)
     playlists.take_in(playlist("elsewhere", *elsewhere), {"techno": 1.0})
     if data.draw(st.booleans(), label="taken in before"):
@@ -411,9 +412,9 @@ def test_a_reading_waits_as_it_was_read(playlists: Playlists, database: Database
 
 @given(st.lists(st.builds(listed, st.integers(0, 9), title=names, album=names), max_size=4), names, names)
 def test_any_reading_waits_as_it_was_read(
-    tmp_path_factory: pytest.TempPathFactory, tracks: list[ListedTrack], title: str, owner: str
+    fresh_library: Callable[[], Database], tracks: list[ListedTrack], title: str, owner: str
 ) -> None:
-    playlists = Playlists(Database(tmp_path_factory.mktemp("readings") / "library.db"))
+    playlists = Playlists(fresh_library())
     told = playlist("one", *tracks, title=title, owner=owner)
     playlists.keep_reading(told, genre="techno", score=0.1, reasons={"title": 1 / 3})
     reading = only(playlists, searched=True)
@@ -498,6 +499,7 @@ def test_when_playlists_were_read(playlists: Playlists) -> None:
 # -- real lists --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_real_playlists_become_votes_once(shared_data: Path, playlists: Playlists, database: Database) -> None:
     folder = shared_data / "playlists"
     with (folder / "index.csv").open(encoding="utf-8-sig", newline="") as stream:

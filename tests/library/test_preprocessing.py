@@ -205,6 +205,7 @@ class Stop(Exception):
     pass
 
 
+@pytest.mark.slow
 def test_after_an_interruption_only_the_rest_is_made(
     tmp_path: Path, library: Library, settings: Settings, rows: Callable[[], dict[str, TrackRow]]
 ) -> None:
@@ -259,6 +260,7 @@ def test_some_songs_can_be_chosen_and_a_lost_spectrogram_is_made_again(
         assert rows()["1"].state == "ready"
 
 
+@pytest.mark.slow
 def test_what_was_lost_is_mended_before_all_are_worked_with(
     tmp_path: Path, database: Database, library: Library, settings: Settings, rows: Callable[[], dict[str, TrackRow]]
 ) -> None:
@@ -293,6 +295,7 @@ def test_what_was_lost_is_mended_before_all_are_worked_with(
     assert [Path(one["path"]).name for one in failed] == ["", "no file.flac"]
 
 
+@pytest.mark.slow
 def test_songs_that_are_removed_meanwhile_are_passed_over(
     tmp_path: Path, database: Database, library: Library, settings: Settings, rows: Callable[[], dict[str, TrackRow]]
 ) -> None:

@@ -135,6 +135,7 @@ def test_what_an_edit_did_to_others_can_still_be_taken_back(full: Database) -> N
     assert rows(full) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS)
 def test_after_a_removal_every_edit_can_be_undone(deed: Deed, full: Database) -> None:
     ids = add_samples(full)

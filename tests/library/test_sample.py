@@ -52,6 +52,7 @@ def test_every_song_says_that_it_is_made_up_and_no_two_are_called_alike() -> Non
         assert len(set(artists)) == 6
 
 
+@pytest.mark.slow
 def test_it_is_96_songs_of_8_genres_by_6_artists_and_no_two_are_one_recording(
     database: Database, settings: Settings
 ) -> None:
@@ -84,6 +85,7 @@ def test_its_files_are_tagged_and_decode(database: Database, settings: Settings,
     assert load(files[0]).shape == (320_000,)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few")
 def test_making_it_again_changes_nothing(database: Database, settings: Settings) -> None:
     sample.make(database, settings, RECIPE)
@@ -93,6 +95,7 @@ def test_making_it_again_changes_nothing(database: Database, settings: Settings)
     assert [path.stat().st_mtime_ns for path in files_below(settings.data)] == times
 
 
+@pytest.mark.slow
 def test_a_making_that_was_stopped_anywhere_goes_on(database: Database, settings: Settings, few: int) -> None:
     for stop_at in ("Making songs up", "Taking them in", "Making spectrograms"):
 
@@ -126,6 +129,7 @@ def test_removed_it_leaves_what_was_there_and_nothing_else(
     assert sample.track_ids(database, settings) == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few")
 def test_a_removal_that_was_cut_off_is_completed_by_the_next(
     database: Database, settings: Settings, queue: Queue, monkeypatch: pytest.MonkeyPatch
@@ -140,6 +144,7 @@ def test_a_removal_that_was_cut_off_is_completed_by_the_next(
     assert files_below(settings.data) == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few")
 def test_it_stays_while_something_is_being_done(database: Database, settings: Settings, queue: Queue) -> None:
     sample.make(database, settings, RECIPE)

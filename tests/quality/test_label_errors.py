@@ -22,6 +22,7 @@ def database(settings: Settings, songs_folder: Path) -> Database:
     return database
 
 
+@pytest.mark.slow
 def test_swapped_labels_are_found_and_put_back(settings: Settings, database: Database) -> None:
     before = contents(database)
     came = experiment(database, settings, ("drone", "hiss"), stand_in, seed=1)

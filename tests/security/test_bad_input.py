@@ -51,6 +51,7 @@ def good_zip(tmp_path_factory: pytest.TempPathFactory) -> None:
         partial.write_bytes(as_zip(publish(tmp_path_factory.mktemp("model") / "good")))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("good_zip")
 @pytest.mark.parametrize("kind", SHARES)
 def test_whatever_is_thrown_is_answered_or_told(kind: str) -> None:
@@ -250,6 +251,7 @@ def test_odd_names_of_files_folders_and_tags_come_in(library: Library, settings:
     assert again["imported"] == 0 and again["already_known"] == n
 
 
+@pytest.mark.slow
 def test_a_hundred_bad_ones_among_many_stop_no_other(database: Database, settings: Settings, tmp_path: Path) -> None:
     """At each stage: the import tells of those that are no sound, the spectrograms of those that are silent, an answer of both."""
     from core.jobs import kinds

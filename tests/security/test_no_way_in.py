@@ -101,6 +101,7 @@ def test_a_zip_s_own_name_becomes_a_harmless_one(name: str) -> None:
         assert "/" not in became and "\\" not in became and not became.startswith(".")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["predict", "train", "evaluate", "explore", "library", "playlists", "label", "map"])
 def test_no_parameter_of_an_address_does_any_harm(
     monkeypatch: pytest.MonkeyPatch, settings: Settings, page: str
@@ -202,6 +203,7 @@ def test_no_cell_of_an_exported_table_is_a_formula(text: str) -> None:
 # -- secrets -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_secrets_are_in_nothing_that_is_kept_or_told(tmp_path: Path) -> None:
     """The whole workspace is searched after commands that use them, fail, and back up."""
     home = tmp_path / "home"
@@ -336,6 +338,7 @@ def test_an_upload_is_of_its_own_session_alone(port: int, tmp_path: Path) -> Non
         assert other.put(address, name, song).status_code == 400
 
 
+@pytest.mark.slow
 def test_a_page_answers_whatever_is_dropped_on_it(port: int) -> None:
     """Damaged sounds under names that mean harm: each is answered or told, within 10 s, and the page goes on.
 

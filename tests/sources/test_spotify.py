@@ -310,6 +310,7 @@ def test_an_empty_playlist(source: SpotifySource, server: SpotifyServer) -> None
     assert (playlist.title, playlist.tracks, playlist.n_listed) == ("Untitled playlist", (), 0)
 
 
+@pytest.mark.slow
 def test_thirty_thousand_songs_in_bounded_memory(source: SpotifySource, server: SpotifyServer) -> None:
     server.add(FakePlaylist(MINE, "Everything", rows=songs(30_000)))
     while_reading: list[int] = []
