@@ -86,6 +86,7 @@ def test_deep_link_opens_first_on_a_fresh_server(server: Server, page: Page, nam
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_from_a_folder_to_a_spectrum_through_crashes(
     server: Server, page: Page, browser: Browser, songs_folder: Path, tmp_path: Path
 ) -> None:

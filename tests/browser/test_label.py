@@ -55,6 +55,7 @@ def server(tmp_path: Path, ready: Path) -> Iterator[Server]:
     running.kill()  # and no workers: the jobs of this library were done by the process of the tests
 
 
+@pytest.mark.slow
 def test_labels_are_settled_by_keyboard(server: Server, page: Page) -> None:
     database = Database(server.home / "data" / "library.db")
     page.goto(f"{server.url}/label")

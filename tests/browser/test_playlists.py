@@ -123,6 +123,7 @@ def test_signing_in_to_spotify_reading_and_being_refused(server: Server, page: P
     assert not token.exists()
 
 
+@pytest.mark.slow
 def test_a_sign_in_from_elsewhere_is_refused(server: Server, page: Page) -> None:
     page.goto(f"{server.url}/playlists?code=stolen&state=unknown")
     expect(page.get_by_text("This sign-in was not begun here")).to_be_visible()
@@ -130,6 +131,7 @@ def test_a_sign_in_from_elsewhere_is_refused(server: Server, page: Page) -> None
     expect(page.get_by_text("You did not let Genrescope in")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_searching_accepting_and_rejecting(server: Server, page: Page) -> None:
     open_page(page, server)
     add_from(page, "Song list")
@@ -244,6 +246,7 @@ def other_table(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_real_playlists_are_dropped_mapped_and_dropped_again(
     server: Server, page: Page, shared_data: Path, tmp_path: Path
 ) -> None:

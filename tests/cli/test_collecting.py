@@ -51,6 +51,7 @@ def rows(tmp_path: Path, *rows: Any) -> Path:
 # -- match -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_match_says_which_and_why(core: Core, tmp_path: Path) -> None:
     told = core("match", rows(tmp_path, ROW), "--json")
     (answer,) = json.loads(told.stdout)
@@ -107,6 +108,7 @@ def host(settings: Settings) -> Iterator[tuple[SongHost, Loopback]]:
         yield songs, server
 
 
+@pytest.mark.slow
 def test_collect_fetches_tells_and_tries_again(core: Core, host: tuple[SongHost, Loopback]) -> None:
     songs, server = host
     allowed = {"GENRESCOPE_ALLOWED_HOSTS": server.url.removeprefix("http://")}
@@ -129,6 +131,7 @@ def test_what_failed_is_told_with_what_to_do(core: Core, host: tuple[SongHost, L
     assert told.returncode == 1 and "GENRESCOPE_ALLOWED_HOSTS" in told.stderr and server.asked == []
 
 
+@pytest.mark.slow
 def test_collect_by_genre_and_without_sound(core: Core, host: tuple[SongHost, Loopback], settings: Settings) -> None:
     _, server = host
     allowed = {"GENRESCOPE_ALLOWED_HOSTS": "127.0.0.1"}

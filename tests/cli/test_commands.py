@@ -84,6 +84,7 @@ def invoke(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
+@pytest.mark.slow
 def test_a_sample_library_is_made_and_removed(tmp_path: Path) -> None:
     assert run("sample", home=tmp_path).document == {"songs": 96, "imported": 96, "failed": []}
     status = run("status", home=tmp_path).document
@@ -346,6 +347,7 @@ def test_the_newest_model_is_asked_unless_another_is_named(
     assert told.exit_code == 0 and json.loads(told.stdout) == journey["predict"][:1]
 
 
+@pytest.mark.slow
 def test_the_same_command_goes_on_after_control_c(journey: Journey, copy: Path, monkeypatch) -> None:
     from core.learning.trainer import Trainer
 

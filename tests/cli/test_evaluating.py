@@ -44,6 +44,7 @@ def home(songs_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return settings.home
 
 
+@pytest.mark.slow
 def test_from_cross_validation_to_a_file(home: Path, tmp_path: Path) -> None:
     shutil.copytree(home, tmp_path / "home")
     where = ("--home", str(tmp_path / "home"), "--json")
@@ -69,6 +70,7 @@ def test_from_cross_validation_to_a_file(home: Path, tmp_path: Path) -> None:
         assert dict(csv.reader(stream))["accuracy"] == str(honest["accuracy"])
 
 
+@pytest.mark.slow
 def test_a_given_list(home: Path, tmp_path: Path) -> None:
     shutil.copytree(home, tmp_path / "home")
     files = sorted(Library(Database(Settings(home=tmp_path / "home").database)).known_files()[0])
@@ -105,6 +107,7 @@ def test_wrong_usage_is_told(tmp_path: Path, arguments: tuple[str, ...], told: s
     assert (code, document) == (2, None) and told in error
 
 
+@pytest.mark.slow
 def test_what_is_not_there_is_told(home: Path, tmp_path: Path) -> None:
     shutil.copytree(home, tmp_path / "home")
     where = ("--home", str(tmp_path / "home"), "--json")

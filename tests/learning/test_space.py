@@ -76,6 +76,7 @@ def test_another_kind_of_sound_is_far_away(space: FeatureSpace) -> None:
     assert space.distances(far).mean() > space.song_limits[0]
 
 
+@pytest.mark.slow
 def test_voices_and_weather_are_no_music(space: FeatureSpace) -> None:
     others = [
         space.measures(features_of(y)).mean(axis=0) for y in sounds(24, 3.0, sample_rate=RECIPE.sample_rate, seed=7)

@@ -174,6 +174,7 @@ def test_a_training_in_one_go_tells_how_fast_it_was(undisturbed: Undisturbed, wo
     assert "speed" not in workspace.train()  # of two pieces: what lay between is no speed
 
 
+@pytest.mark.slow
 def test_it_learns_two_made_up_genres(workspace: Workspace) -> None:
     recipe = TrainingRecipe(steps=40, crop_frames=32, crops_per_song=4, batch_size=16)
     test = workspace.train(recipe=recipe)["test"]
