@@ -239,7 +239,7 @@ def hear(evaluation: Evaluation, songs: Sequence[EvaluatedSong], *, key: str) ->
 
 
 def _sound(song: EvaluatedSong) -> None:
-    track = next((one for one in state.tracks() if one.sha256 == song.sha256), None)
+    track = next((one for one in state.tracks() if song.sha256 in (one.sha256, one.packets_sha256)), None)
     path = Path(song.path)
     if track:
         sounds.player(track, key="evaluated")

@@ -54,20 +54,16 @@ def sounds_like(data: bytes, entry: models.Entry, answer: Prediction, key: str) 
         )  # fmt: skip
     artist = answers.upload_artist(data)
     others = bool(artist) and st.toggle(f"Leave out songs by {ui.plain(artist)}", key=f"others-{key}")
-    for one in _alike(data, entry, answer, part, artist if others else ""):
+    for one in _alike(entry, answer, part, artist if others else ""):
         row(one)
 
 
-def _alike(
-    data: bytes, entry: models.Entry, answer: Prediction, part: tuple[float, float], not_by: str
-) -> list[Similar]:
+def _alike(entry: models.Entry, answer: Prediction, part: tuple[float, float], not_by: str) -> list[Similar]:
     embedding = answer.embedding(*part)
     if embedding is None:
         return []
     tracks = {track.id: track for track in state.tracks()}
-    return similar(
-        state.neighbourhood(entry), tracks, embedding, n=SHOWN, sha256=answers.upload_key(data), not_by=not_by
-    )
+    return similar(state.neighbourhood(entry), tracks, embedding, n=SHOWN, sha256=answer.packets_sha256, not_by=not_by)
 
 
 def row(one: Similar) -> None:
@@ -132,7 +128,7 @@ def as_page(upload: Upload, entry: models.Entry, answer: Prediction, look: resul
 
     def page(name: str, told: Prediction, **about: Any) -> str:
         data = upload.data or b""
-        alike = _alike(data, entry, answer, (0.0, answer.duration_s), "")
+        alike = _alike(entry, answer, (0.0, answer.duration_s), "")
         return as_html(name, told, alike, answers.reasons_of(entry, data), **about)
 
     results.endings(upload, look.at(answer), look, place=place, page=page)

@@ -126,6 +126,9 @@ def test_a_library_of_every_earlier_version_opens_with_its_labels_and_runs(tmp_p
     assert labels[1] == {"techno": 1.0}
     assert labels[2] == {"techno": 0.5, "house": 0.5}, "a hand decides"
     assert {genre.name for genre in Genres(database).all()} == {"techno", "house"}
+    known = Library(database).known_files()[1]
+    assert {key: file.path for key, file in known.items()} == {f"{n:064x}": f"/music/{n}.mp3" for n in range(1, 6)}
+    assert {(file.packets_sha256, file.file_sha256 == file.sha256) for file in known.values()} == {(None, True)}
     [run] = Runs(database).list()
     assert (run.name, run.state) == ("first", "finished") and len(Runs(database).epochs(run)) == 1
 

@@ -1,4 +1,7 @@
-"""Spectrogram files: one time-major uint8 `.npy` a song, under its recipe's fingerprint, named by the audio's SHA-256.
+"""Spectrogram files: one time-major uint8 `.npy` a song, under its recipe's fingerprint, named by the recording's key.
+
+The key is the SHA-256 of the audio packets (`waveform.Probe.packets_sha256`), so that it outlives edits of tags; for files
+that an earlier version imported, that of the file.
 
 Crops are read with one positioned read each. Few files are held open at a time, however large the library.
 """
@@ -28,7 +31,7 @@ class SpectrogramStore:
         self._open: OrderedDict[str, tuple[BinaryIO, int, int, int]] = OrderedDict()
 
     def path(self, sha256: str) -> Path:
-        """Where the spectrogram of an audio file lies, present or not."""
+        """Where the spectrogram of a recording lies, present or not."""
         return self.folder / sha256[:2] / f"{sha256}.npy"
 
     def write(self, sha256: str, codes: CodeArray) -> None:
@@ -56,12 +59,17 @@ class SpectrogramStore:
         return np.frombuffer(data, np.uint8).reshape(count, n_mels)
 
     def is_whole(self, sha256: str) -> bool:
-        """Whether the spectrogram of an audio file is there, and as long as it says; its codes are not read."""
+        """Whether the spectrogram of a recording is there, and as long as it says; its codes are not read."""
         try:
             self._begun(sha256)[0].close()
         except AudioError:
             return False
         return True
+
+    def rename(self, old: str, new: str) -> None:
+        """Give the spectrogram of one key to another."""
+        self.path(new).parent.mkdir(parents=True, exist_ok=True)
+        self.path(old).replace(self.path(new))
 
     def close(self) -> None:
         """Close the files held open."""

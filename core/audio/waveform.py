@@ -6,11 +6,12 @@ Decoding is by blocks, so that memory does not grow with the length of a song; a
 that a small one cannot ask for much.
 """
 
+import hashlib
 import io
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, NoReturn, cast
 
@@ -20,6 +21,7 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.packet import Packet
 
 from core.errors import AudioError
 from core.files import duration_in_words, size_in_words
@@ -69,13 +71,28 @@ UNKNOWN_SIZE = 2_000_000_000
 """From here on, the size in a WAV's head is a filler of programs that could not go back to write the true one."""
 
 
+ESTIMATED = ("mp3", "aac", "ac3", "eac3")
+"""Containers that are bare packets and do not announce a length: FFmpeg estimates it from the first bit rate."""
+VBR_HEADERS = (b"Xing", b"Info", b"VBRI")
+"""One of these in the first frame of an mp3 says that it holds the number of frames."""
+FIRST_FRAME = 1024
+"""Bytes that are looked at where the sound begins: with those marks in the first 200."""
+TAIL = 256
+"""Bytes at the end of a file that show whether it ends with a tag."""
+READ_APE = (b"wvpk", b"TTA1", b"MPCK", b"MP+")
+"""Beginnings of files whose APEv2 tags FFmpeg reads and keeps apart from the sound itself."""
+
+
 class TooLongError(AudioError):
     """The sound is longer than what is decoded."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What a file says of itself, before decoding. `duration_s` is None where it does not say."""
+    """What a file says of itself, before decoding. `duration_s` is None where it does not say.
+
+    `packets_sha256` identifies the recording whatever its tags (see `packets_digest`); '' if it was not asked for.
+    """
 
     container: str
     codec: str
@@ -83,6 +100,7 @@ class Probe:
     channels: int
     duration_s: float | None
     tags: dict[str, str] = field(default_factory=dict)
+    packets_sha256: str = ""
 
 
 @dataclass
@@ -90,32 +108,60 @@ class DecodeReport:
     """What decoding a file came to: fills as blocks are read, complete when they end.
 
     `state` is `ok`, `truncated` (clearly shorter than announced) or `damaged` (parts could not be decoded).
+    `packets_sha256` is that of `Probe`.
     """
 
     duration_s: float = 0.0
     peak: float = 0.0
     state: str = "ok"
     reason: str = ""
+    packets_sha256: str = ""
 
 
-def probe(source: Source, *, max_bytes: int = 2_000_000_000, check_sound: bool = False) -> Probe:
+@dataclass(frozen=True)
+class _Opened:
+    """An open file: its container, the audio stream that is decoded, its bytes, and its length as it announces it."""
+
+    container: InputContainer
+    stream: AudioStream
+    bytes: "_Seekable"
+    announced_s: float | None
+
+
+def probe(
+    source: Source, *, max_bytes: int = 2_000_000_000, check_sound: bool = False, read_packets: bool = False
+) -> Probe:
     """Read container, codec and tags; with `check_sound` also decode the first frame.
 
-    Raises `AudioError` if `source` is not audio in one of `CONTAINERS`.
+    With `read_packets` all packets are read, though not decoded: for `packets_sha256`, and for the duration where the
+    container does not tell it. Raises `AudioError` if `source` is not audio in one of `CONTAINERS`.
     """
-    with _opened(source, max_bytes) as (container, announced_s, _):
-        codec = container.streams.audio[0].codec_context
+    with _opened(source, max_bytes) as opened:
+        codec, digest, ticks = opened.stream.codec_context, _packets_digest(opened.stream), 0
         found = Probe(
-            container=container.format.name.split(",")[0],
+            container=opened.container.format.name.split(",")[0],
             codec=codec.codec.canonical_name,
             sample_rate=codec.sample_rate or 0,
             channels=codec.channels or 0,
-            duration_s=announced_s,
-            tags=_tags(container),
+            duration_s=opened.announced_s,
+            tags=_tags(opened),
         )
-        if check_sound and next(_frames(container, DecodeReport()), None) is None:
+        has_sound = not check_sound
+        if check_sound or read_packets:
+            with suppress(av.FFmpegError, OSError):  # the container breaks off: decoding will tell
+                for packet in _packets(opened, digest):
+                    has_sound = has_sound or _holds_samples(packet)
+                    if has_sound and not read_packets:
+                        break
+                    if opened.announced_s is None:
+                        ticks += packet.duration or 0
+        if not has_sound:
             raise AudioError("There is no sound in this file: it announces audio, but holds no samples.")
-    return found
+    if not read_packets:
+        return found
+    if ticks and opened.stream.time_base:
+        found = replace(found, duration_s=float(ticks * opened.stream.time_base))
+    return replace(found, packets_sha256=digest.hexdigest())
 
 
 def blocks(
@@ -132,11 +178,12 @@ def blocks(
     larger than `max_bytes`, longer than `max_s`, or holds samples that are not numbers.
     """
     report = report if report is not None else DecodeReport()
-    with _opened(source, max_bytes) as (container, announced_s, stream):
+    with _opened(source, max_bytes) as opened:
+        announced_s = opened.announced_s
         if announced_s is not None and announced_s > max_s:
             _too_long(announced_s, max_s)
         n_samples = 0
-        for block in _resampled(_frames(container, report), sample_rate):
+        for block in _resampled(_frames(opened, report), sample_rate):
             peak = float(np.max(np.abs(block), initial=0.0))
             if not peak <= MAX_AMPLITUDE:  # also true of NaN
                 raise AudioError(
@@ -149,7 +196,7 @@ def blocks(
             if report.duration_s > max_s:
                 _too_long(report.duration_s, max_s)
             if report.duration_s > BOMB_S:
-                _check_density(report.duration_s, stream, max_s)
+                _check_density(report.duration_s, opened.bytes, max_s)
             yield block
     if n_samples == 0:
         raise AudioError("There is no sound in this file: not one sample could be decoded.")
@@ -235,8 +282,8 @@ def _check_density(duration_s: float, stream: "_Seekable", max_s: float) -> None
 
 
 @contextmanager
-def _opened(source: Source, max_bytes: int) -> Iterator[tuple[InputContainer, float | None, "_Seekable"]]:
-    """The container, the seconds that it announces, and the bytes that it is read from."""
+def _opened(source: Source, max_bytes: int) -> Iterator[_Opened]:
+    """Open a file as sound."""
     if isinstance(source, Path) and source.is_fifo():
         raise AudioError("The file cannot be read: it is a pipe between programs, not a file.")
     try:
@@ -245,9 +292,6 @@ def _opened(source: Source, max_bytes: int) -> Iterator[tuple[InputContainer, fl
         raise AudioError(f"The file cannot be read: {error.strerror or error}.") from error
     try:
         size = stream.seek(0, os.SEEK_END)
-        stream.seek(0)
-        head = stream.read(8)
-        stream.seek(0)
         if size == 0:
             raise AudioError("The file is empty (0 bytes). Download or copy it again.")
         if size > max_bytes:
@@ -255,10 +299,12 @@ def _opened(source: Source, max_bytes: int) -> Iterator[tuple[InputContainer, fl
                 f"The file is {size_in_words(size)}, more than the limit of {size_in_words(max_bytes)}. "
                 "Raise GENRESCOPE_MAX_AUDIO_BYTES if you trust it."
             )
-        seekable = _Seekable(stream, size)
+        start, head = _after_id3v2(stream)
+        seekable = _Seekable(stream, *_end_of_sound(stream, start, size, head))
         try:
             container = av.open(
                 seekable,
+                format=_behind_id3v2(head) if start else None,
                 options={
                     "format_whitelist": ",".join(CONTAINERS),
                     "codec_whitelist": ",".join(CODECS),
@@ -276,37 +322,96 @@ def _opened(source: Source, max_bytes: int) -> Iterator[tuple[InputContainer, fl
             assert isinstance(container, InputContainer)
             if not container.streams.audio:
                 raise AudioError("There is no sound in this file: it holds pictures or video only.")
-            codec = container.streams.audio[0].codec_context
+            audio = container.streams.audio[0]
+            codec = audio.codec_context
             if codec is None or codec.name not in CODECS:
                 raise AudioError(
                     f"The sound in this file is packed in a way that Genrescope does not read ({codec.name if codec else 'unknown'}). "
                     "Export it as mp3, m4a, ogg, flac or wav."
                 )
-            yield container, _announced_s(container, head, size), seekable
+            yield _Opened(container, audio, seekable, _announced_s(container, audio, head, size))
     finally:
         if isinstance(source, Path):
             stream.close()
 
 
 class _Seekable:
-    """The bytes of a file, for the decoder: seeks before the start are refused without a noise."""
+    """The bytes of a file up to `end`, then `tail`, for the decoder: seeks before the start are harmless."""
 
-    def __init__(self, stream: BinaryIO, size: int) -> None:
-        self._stream, self.size = stream, size
-        self.read = stream.read
-        self.tell = stream.tell
+    def __init__(self, stream: BinaryIO, end: int, tail: bytes) -> None:
+        self._stream, self._end, self._tail = stream, end, tail
+        self.size, self._at = end + len(tail), 0
+
+    def read(self, n: int = -1) -> bytes:
+        n = self.size - self._at if n < 0 else n
+        if self._at >= self._end:
+            data = self._tail[self._at - self._end :][:n]
+        else:
+            self._stream.seek(self._at)
+            data = self._stream.read(min(n, self._end - self._at))
+        self._at += len(data)
+        return data
+
+    def tell(self) -> int:
+        return self._at
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._stream.tell(), os.SEEK_END: self.size}[whence]
-        return self._stream.seek(max(0, base + offset))
+        self._at = max(0, {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence] + offset)
+        return self._at
+
+
+def _after_id3v2(stream: BinaryIO) -> tuple[int, bytes]:
+    """(where the sound begins after any ID3v2 tags, the first bytes there)."""
+    at = 0
+    while True:
+        stream.seek(at)
+        head = stream.read(FIRST_FRAME)
+        if head[:3] != b"ID3" or len(head) < 10:
+            return at, head
+        size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
+        at += 10 + size + (10 if head[5] & 0x10 else 0)  # a footer repeats the head
+
+
+def _behind_id3v2(head: bytes) -> str | None:
+    """The container whose bytes `head` is, where FFmpeg would give up looking behind a large tag; None: it finds mp3 itself."""
+    if head[:4] == b"fLaC":
+        return "flac"
+    return "aac" if head[:1] == b"\xff" and head[1:2] and head[1] & 0xF6 == 0xF0 else None
+
+
+def _end_of_sound(stream: BinaryIO, start: int, size: int, head: bytes) -> tuple[int, bytes]:
+    """(where APEv2, Lyrics3 and ID3v1 tags behind the sound begin, the ID3v1 tag).
+
+    FFmpeg takes what is in these tags for sound: the bytes of a cover look like it. Only ID3v1 it reads, but not in FLAC.
+    """
+    end, id3v1 = size, b""
+    while True:
+        stream.seek(max(start, end - TAIL))
+        tail = stream.read(min(TAIL, end - start))
+        footer = tail[-32:]
+        if footer[:8] == b"APETAGEX" and not head.startswith(READ_APE):
+            length = int.from_bytes(footer[12:16], "little") + (32 if footer[23] & 0x80 else 0)  # without its head
+        elif tail[-9:] == b"LYRICS200" and tail[-15:-9].isdigit():
+            length = int(tail[-15:-9]) + 15
+        elif tail[-128:-125] == b"TAG":
+            id3v1, length = tail[-128:], 128
+        elif tail[-227:-223] == b"TAG+":
+            length = 227
+        else:
+            length = 0
+        if not 32 <= length <= end - start:
+            return end, b"" if head[:4] == b"fLaC" else id3v1
+        end -= length
 
 
 def _refuse(url: str, flags: int, options: dict[str, str]) -> NoReturn:
     raise PermissionError(f"a sound file asked for another file or address: {url!r}")
 
 
-def _announced_s(container: InputContainer, head: bytes, size: int) -> float | None:
-    stream = container.streams.audio[0]
+def _announced_s(container: InputContainer, stream: AudioStream, head: bytes, size: int) -> float | None:
+    """The length that a file announces, seconds; None where FFmpeg only estimates it from the first bit rate."""
+    if container.format.name in ESTIMATED and not any(mark in head for mark in VBR_HEADERS):
+        return None
     announced_s = container.duration / av.time_base if container.duration else None
     if stream.duration is not None and stream.time_base is not None:
         announced_s = float(stream.duration * stream.time_base)
@@ -315,17 +420,43 @@ def _announced_s(container: InputContainer, head: bytes, size: int) -> float | N
     return announced_s
 
 
-def _tags(container: InputContainer) -> dict[str, str]:
+def _tags(opened: _Opened) -> dict[str, str]:
     """Tags by lower-case name; Ogg keeps them with the stream, others with the container."""
-    both = {**container.streams.audio[0].metadata, **container.metadata}
+    both = {**opened.stream.metadata, **opened.container.metadata}
     return {name.lower(): " ".join(str(value).split()) for name, value in both.items()}
 
 
-def _frames(container: InputContainer, report: DecodeReport) -> Iterator[AudioFrame]:
+def _packets_digest(stream: AudioStream) -> "hashlib._Hash":
+    """The SHA-256 that identifies a recording: of its codec, rate and channels, then of the payload of all its packets.
+
+    Tags and pictures are not among packets, so it outlives every edit of them. The codec's own header (extradata) is left
+    out, since in Ogg it holds the tags; where it shapes the sound (Vorbis, ALAC), packets are of no use with another.
+    How packets are cut does not enter, since FFmpeg may cut PCM otherwise in another version.
+    """
+    codec = stream.codec_context
+    return hashlib.sha256(f"{codec.codec.canonical_name} {codec.sample_rate} {codec.channels}\n".encode())
+
+
+def _packets(opened: _Opened, digest: "hashlib._Hash") -> Iterator[Packet]:
+    """The packets of the audio stream, added to `digest`; the last one flushes the decoder. Errors as `demux`."""
+    for packet in opened.container.demux(opened.stream):
+        if packet.size:
+            digest.update(packet)
+        yield packet
+
+
+def _holds_samples(packet: Packet) -> bool:
+    """Whether samples come of a packet; False also if it cannot be decoded."""
+    with suppress(av.FFmpegError):
+        return any(isinstance(frame, AudioFrame) and frame.samples for frame in packet.decode())
+    return False
+
+
+def _frames(opened: _Opened, report: DecodeReport) -> Iterator[AudioFrame]:
     """Decoded frames; packets that cannot be decoded are skipped and reported as damage."""
-    stream = container.streams.audio[0]
     bad = 0
-    packets = container.demux(stream)
+    digest = _packets_digest(opened.stream)
+    packets = _packets(opened, digest)
     while True:
         try:
             packet = next(packets)
@@ -342,6 +473,7 @@ def _frames(container: InputContainer, report: DecodeReport) -> Iterator[AudioFr
         for frame in frames:
             if isinstance(frame, AudioFrame) and frame.samples:
                 yield frame
+    report.packets_sha256 = digest.hexdigest()
     if bad:
         report.state = "damaged"
         report.reason = f"{bad} part{'s' * (bad > 1)} of the file could not be decoded and {_were(bad)} left out."

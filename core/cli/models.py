@@ -157,7 +157,7 @@ def predict(
                     if isinstance(told, GenrescopeError):
                         raise told
                     part = told.embedding(start, told.duration_s if end is None else end)
-                    similar = known.like(part, file, other_artists, neighbours) if known else []
+                    similar = known.like(part, told.packets_sha256, file, other_artists, neighbours) if known else []
                     row |= _document(told) | {
                         "verdict": verdict_document(told),
                         "neighbours": [vars(one) for one in similar],
@@ -295,17 +295,15 @@ class _Known:
             self.tracks = {track.id: track for track in Library(database).tracks(model.recipe.fingerprint)}
             self.neighbourhood = Neighbourhood(embedded.track_ids, embedded.vectors)
 
-    def like(self, embedding: Any, file: Path, other_artists: bool, n: int) -> list[Any]:
-        """The songs most like an embedding; not the file itself, nor, if asked, songs of its artist."""
+    def like(self, embedding: Any, packets_sha256: str, file: Path, other_artists: bool, n: int) -> list[Any]:
+        """The songs most like an embedding; not the recording itself, nor, if asked, songs of its file's artist."""
         from core.audio.waveform import probe
-        from core.files import sha256_of
         from core.inference.neighbours import similar
 
         if self.neighbourhood is None or embedding is None:
             return []
-        itself = sha256_of(file)
         artist = probe(file).tags.get("artist", "") if other_artists else ""
-        return similar(self.neighbourhood, self.tracks, embedding, n=n, sha256=itself, not_by=artist)
+        return similar(self.neighbourhood, self.tracks, embedding, n=n, sha256=packets_sha256, not_by=artist)
 
 
 def _artists(file: Path | None) -> tuple[str, ...] | None:

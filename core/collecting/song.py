@@ -19,7 +19,7 @@ from core.collecting.download import download
 from core.collecting.failures import NotFetched, Reason
 from core.collecting.matching import Match
 from core.errors import AudioError
-from core.files import duration_in_words, sha256_of, write_json
+from core.files import duration_in_words, write_json
 from core.library import preprocessing
 from core.library.candidates import Sound
 from core.library.collection import Spectrogram
@@ -110,16 +110,16 @@ def _fetched(order: Order) -> Sound:
     except (AudioError, NotFetched) as error:
         got.path.unlink(missing_ok=True)  # the next try must not go on from it
         raise NotFetched(_reason(error), str(error)) from error
-    sha256 = sha256_of(got.path)
     if order.make_spectrogram:
-        SpectrogramStore(settings.spectrograms, order.recipe.fingerprint).write(sha256, codes)
+        SpectrogramStore(settings.spectrograms, order.recipe.fingerprint).write(report.packets_sha256, codes)
     path = got.path.replace(order.folder / f"song{SUFFIXES[probe.container]}")
     with path.open("rb") as stream:
         os.fsync(stream.fileno())  # before the note says that it is there
     stat = path.stat()
     sound = Sound(
         path=str(path),
-        sha256=sha256,
+        sha256=report.packets_sha256,
+        packets_sha256=report.packets_sha256,
         size_bytes=stat.st_size,
         mtime_ns=stat.st_mtime_ns,
         container=probe.container,
@@ -135,7 +135,7 @@ def _fetched(order: Order) -> Sound:
 def _spectrogram(order: Order, sound: Sound) -> Spectrogram:
     """What the library keeps of the spectrogram, which is made if it is not there."""
     settings = order.settings
-    todo = AudioToDo(0, sound.path, sound.sha256)
+    todo = AudioToDo(0, sound.path, sound.sha256, sound.packets_sha256)
     made = make(
         preprocessing.Order(todo, settings.spectrograms, order.recipe, settings.max_audio_s, settings.max_audio_bytes)
     )

@@ -67,7 +67,9 @@ def similar(
     sha256: str = "",
     not_by: str = "",
 ) -> list[Similar]:
-    """The `n` tracks most like `embedding`; without the sound of this SHA-256, without songs by the artists `not_by`.
+    """The `n` tracks most like `embedding`; without the recording `sha256`, without songs by the artists `not_by`.
+
+    `sha256` is its key, or the SHA-256 of its audio packets.
 
     Tracks that are set aside are left out.
     """
@@ -77,7 +79,9 @@ def similar(
         if len(found) == n:
             break
         track = tracks.get(neighbour.track_id)
-        if track is None or track.set_aside or track.sha256 == sha256 or names & artists_in(track.artist):
+        if track is None or track.set_aside or names & artists_in(track.artist):
+            continue
+        if sha256 and sha256 in (track.sha256, track.packets_sha256):
             continue
         label = track.label.top if track.label else ""
         found.append(Similar(track.id, track.artist, track.title, label, track.path, neighbour.likeness))

@@ -84,7 +84,7 @@ class Prediction:
     `spectrum` (n_genres,) sums to 1, in the order of `genres`; `taggram` (n_crops, n_genres) likewise by row;
     `crop_starts_s` (n_crops,) and `crop_s` say which seconds a row speaks of; `doubts` are sentences, none if sure.
     `verdict` is what is claimed of the song, `crop_verdicts` what of each crop; `embeddings` (n_crops, n_dimensions) is where it
-    lies in the model's `space`, if that has one.
+    lies in the model's `space`, if that has one. `packets_sha256` is that of `waveform.Probe`.
     """
 
     genres: tuple[str, ...]
@@ -97,6 +97,7 @@ class Prediction:
     verdict: Verdict
     crop_verdicts: tuple[Verdict, ...]
     embeddings: FloatArray | None
+    packets_sha256: str = ""
 
     @property
     def top(self) -> str:
@@ -187,6 +188,7 @@ def predict(
         verdict or claim(answer.spectrum, model.genres),
         _claims(crop_verdicts, answer.taggram, model.genres),
         None if space is None else space.embed(features),
+        report.packets_sha256,
     )
 
 

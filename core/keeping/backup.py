@@ -178,11 +178,11 @@ def _sources(database: Database, settings: Settings, holds: Holds) -> Iterator[S
                 if path.is_file():
                     yield Source(path, f"spectrograms/{folder.name}/{sha256[:2]}/{path.name}")
     if holds == "everything":
-        for _, sound, sha256, _ in Collection(database).sounds():
-            ending = Path(sound).suffix.lower()
+        for sound in Collection(database).sounds():
+            ending, sha256 = Path(sound.path).suffix.lower(), sound.sha256
             name = f"audio/{sha256[:2]}/{sha256}{ending if re.fullmatch(r'[.][a-z0-9]{1,5}', ending) else ''}"
-            if sound and Path(sound).is_relative_to(settings.audio):
-                yield Source(Path(sound), name)
+            if sound.path and Path(sound.path).is_relative_to(settings.audio):
+                yield Source(Path(sound.path), name)
 
 
 def _models(settings: Settings) -> Iterator[Source]:

@@ -100,7 +100,7 @@ def restore(
             check()
             files = _put_in_place(unpacked, manifest, database, incoming, queue, settings)
     here = Database(settings.database)
-    lost = sum(1 for _, path, _, _ in Collection(here).sounds() if path and not Path(path).exists())
+    lost = sum(1 for sound in Collection(here).sounds() if sound.path and not Path(sound.path).exists())
     return {
         "rows": here.row_counts(),
         "files": files,

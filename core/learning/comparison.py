@@ -12,12 +12,16 @@ from core.library.evaluations import EvaluatedSong, Evaluation, Evaluations
 def compare_evaluations(evaluations: Evaluations, first: int, second: int) -> dict[str, Any]:
     """`metrics.compare` of two evaluations by their numbers, on the songs that both answered, labelled alike.
 
+    Songs are the same by their key, or else by their path: evaluations of a folder by an earlier version have other keys.
     Adds `names`, `evaluations`, `relabelled` (songs in common that were left out because their label was another) and
     `differ`: the songs that only one had right. `LibraryError` if they have no song in common.
     """
     one, two = evaluations.get(first), evaluations.get(second)
     ours = {song.sha256: song for song in evaluations.songs(one)}
-    theirs = {song.sha256: song for song in evaluations.songs(two)}
+    at = {song.path: name for name, song in ours.items() if song.path}
+    theirs = {
+        song.sha256 if song.sha256 in ours else at.get(song.path, song.sha256): song for song in evaluations.songs(two)
+    }
     common = sorted(ours.keys() & theirs.keys())
     same = [name for name in common if label(ours[name], one) == label(theirs[name], two)]
     if not same:

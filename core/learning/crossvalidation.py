@@ -88,8 +88,10 @@ def divide(
     if request.protocol == "given":
         if request.folds_file is None:
             raise TrainingRefused("To take folds from a list, say which (--folds-file CSV).")
-        files = {path: file.sha256 for path, file in library.known_files()[0].items()}
-        told = lists.read(Path(request.folds_file), files)
+        by_path, by_key = library.known_files()
+        files = {path: file.sha256 for path, file in by_path.items()}
+        hashes = {file.file_sha256: file.sha256 for file in by_key.values() if file.file_sha256}
+        told = lists.read(Path(request.folds_file), files, hashes)
         chosen, genres = choose([song for song in songs if song.sha256 in told.sides], request.genres)
         splits = given_folds(chosen, genres, told.sides, seed=request.seed, pairs=pairs)
         missing = tuple({"path": path, "reason": "No file of the library is at this path."} for path in told.unknown)

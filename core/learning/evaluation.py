@@ -14,7 +14,6 @@ from core.audio.codes import codes_of
 from core.audio.crops import Logits, predict_song
 from core.audio.store import SpectrogramStore
 from core.errors import GenrescopeError, ModelError
-from core.files import sha256_of
 from core.jobs.compute import Limits, fan_out
 from core.learning import metrics
 from core.learning.model import Model
@@ -144,9 +143,12 @@ class _Order:
     max_bytes: int
 
 
-def _spectrogram(order: _Order) -> CodeArray:
-    codes, _ = codes_of(order.path, order.recipe, filters=order.filters, max_s=order.max_s, max_bytes=order.max_bytes)
-    return codes
+def _spectrogram(order: _Order) -> tuple[CodeArray, str]:
+    """The codes of a file, and the SHA-256 of its audio packets."""
+    codes, report = codes_of(
+        order.path, order.recipe, filters=order.filters, max_s=order.max_s, max_bytes=order.max_bytes
+    )
+    return codes, report.packets_sha256
 
 
 def evaluate_folder(
@@ -172,7 +174,7 @@ def evaluate_folder(
             continue
         genre_of[path] = known[genre.casefold()]
         orders.append(_Order(path, model.recipe, model.filters, settings.max_audio_s, settings.max_audio_bytes))
-    answered: list[tuple[str, int, FloatArray]] = []
+    answered: list[tuple[str, str, int, FloatArray]] = []
     processes = max(1, min(settings.processes, len(orders)))
     results = fan_out(
         _spectrogram,
@@ -182,14 +184,15 @@ def evaluate_folder(
         scheduler=settings.dask_scheduler,
         limits=Limits.of(settings),
     )
-    for done, (order, codes) in enumerate(results, start=1):
-        if isinstance(codes, Exception):
-            if not isinstance(codes, GenrescopeError | OSError):
-                raise codes
-            skipped.append({"path": str(order.path), "reason": str(codes)})
+    for done, (order, result) in enumerate(results, start=1):
+        if isinstance(result, Exception):
+            if not isinstance(result, GenrescopeError | OSError):
+                raise result
+            skipped.append({"path": str(order.path), "reason": str(result)})
         else:
+            codes, packets_sha256 = result
             answer = predict_song(codes, model.logits, crop_frames=model.crop_frames, stride=model.crop_frames // 2)
-            answered.append((str(order.path), genre_of[order.path], answer.spectrum))
+            answered.append((str(order.path), packets_sha256, genre_of[order.path], answer.spectrum))
         on_progress(done, len(orders))
     if not answered:
         raise ModelError(
@@ -197,16 +200,19 @@ def evaluate_folder(
             f"({', '.join(model.genres)}), and hold readable audio."
         )
     answered.sort(key=lambda song: song[0])
-    truth = np.eye(len(model.genres), dtype=np.float32)[[number for _, number, _ in answered]]
-    spectra = np.stack([spectrum for _, _, spectrum in answered])
+    truth = np.eye(len(model.genres), dtype=np.float32)[[number for _, _, number, _ in answered]]
+    spectra = np.stack([spectrum for _, _, _, spectrum in answered])
     report = metrics.report(truth, spectra, model.genres)
     report["skipped"] = sorted(skipped, key=lambda file: file["path"])
     if keep is None:
         return report
-    songs = [_of_folder(path, true, spectrum) for (path, _, spectrum), true in zip(answered, truth, strict=True)]
+    songs = [
+        _of_folder(path, sha256, true, spectrum)
+        for (path, sha256, _, spectrum), true in zip(answered, truth, strict=True)
+    ]
     return keep.keep(model, "folder", {"folder": str(directory)}, songs, report)
 
 
-def _of_folder(path: str, truth: FloatArray, spectrum: FloatArray) -> EvaluatedSong:
+def _of_folder(path: str, sha256: str, truth: FloatArray, spectrum: FloatArray) -> EvaluatedSong:
     artist, title = artist_and_title(Path(path).stem)
-    return EvaluatedSong(sha256_of(Path(path)), path, title, artist, 0, truth, spectrum)
+    return EvaluatedSong(sha256, path, title, artist, 0, truth, spectrum)

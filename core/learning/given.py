@@ -19,26 +19,27 @@ OTHER_NAMES = {"training": "train", "testing": "test", "dev": "validation"} | di
 
 @dataclass(frozen=True)
 class GivenFolds:
-    """What a list says: `sides` by SHA-256, as `folds.given_folds` takes it, and the paths that no song here has."""
+    """What a list says: `sides` by recording, as `folds.given_folds` takes it, and the paths that no song here has."""
 
     sides: dict[str, str]
     unknown: tuple[str, ...]
 
 
-def read(csv_file: Path, files: Mapping[str, str]) -> GivenFolds:
+def read(csv_file: Path, files: Mapping[str, str], hashes: Mapping[str, str] | None = None) -> GivenFolds:
     """Read a CSV with columns `path` (or `file`) and `split` (train, validation, test) or `fold` (a number a song).
 
-    `files`: the library's, SHA-256 by path. A path of the list is absolute, or relative to the CSV's folder or to any
+    `files`: the keys of the library's recordings by path, and `hashes` by the SHA-256 of the file, if it is another. A path of the list is absolute, or relative to the CSV's folder or to any
     folder of the library, if only one file there ends so. Rows that say nothing are passed over. `LibraryError`, with
     the reason, if it is no such list.
     """
     by_name: dict[str, list[str]] = defaultdict(list)
     for path in files:
         by_name[PurePath(path).name].append(path)
+    hashes = {sha256: sha256 for sha256 in files.values()} | dict(hashes or {})
     sides: dict[str, str] = {}
     unknown = []
     for text, said in _rows(csv_file):
-        sha256 = _sha256(text, csv_file.absolute().parent, files, by_name)
+        sha256 = _sha256(text, csv_file.absolute().parent, files, by_name, hashes)
         if sha256 is None:
             unknown.append(text)
         elif sides.setdefault(sha256, said) != said:
@@ -80,8 +81,10 @@ def _side(said: str, csv_file: Path) -> str:
     return side
 
 
-def _sha256(text: str, folder: Path, files: Mapping[str, str], by_name: Mapping[str, list[str]]) -> str | None:
-    """The file of the library that a path of the list means."""
+def _sha256(
+    text: str, folder: Path, files: Mapping[str, str], by_name: Mapping[str, list[str]], hashes: Mapping[str, str]
+) -> str | None:
+    """The key of the recording that a path of the list means."""
     here = folder / text
     if str(here) in files:
         return files[str(here)]
@@ -89,6 +92,5 @@ def _sha256(text: str, folder: Path, files: Mapping[str, str], by_name: Mapping[
     if len(endings) == 1:
         return files[endings[0]]
     if here.is_file() and here.stat().st_size < MAX_BYTES:  # the library may have a copy, or the file may have moved
-        sha256 = sha256_of(here)
-        return sha256 if sha256 in files.values() else None
+        return hashes.get(sha256_of(here))
     return None

@@ -16,7 +16,10 @@ from core.music import Candidate
 
 @dataclass(frozen=True)
 class Sound:
-    """A file in the workspace that was fetched and decoded without fault. `duration_s` is what decoding gave."""
+    """A file in the workspace that was fetched and decoded without fault. `duration_s` is what decoding gave.
+
+    `sha256` is the key of the recording, its `packets_sha256`; where that is None, of before, the SHA-256 of the file.
+    """
 
     path: str
     sha256: str
@@ -27,6 +30,7 @@ class Sound:
     sample_rate: int
     channels: int
     duration_s: float
+    packets_sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -122,12 +126,12 @@ def reject(db: sqlite3.Connection, track_id: int, url: str | None) -> None:
     db.execute("UPDATE candidates SET state = 'rejected' WHERE track_id = ? AND url = ?", (track_id, url))
 
 
-def owner_of_sound(db: sqlite3.Connection, track_id: int, sha256: str) -> sqlite3.Row | None:
+def owner_of_sound(db: sqlite3.Connection, track_id: int, sound: Sound) -> sqlite3.Row | None:
     """Another track that has this very sound: its id, artist and title."""
     row: sqlite3.Row | None = db.execute(
         "SELECT tracks.id, artist, title FROM audio_files JOIN tracks ON tracks.id = track_id "
-        "WHERE sha256 = ? AND track_id <> ?",
-        (sha256, track_id),
+        "WHERE (sha256 = ? OR packets_sha256 = ?) AND track_id <> ?",
+        (sound.sha256, sound.packets_sha256, track_id),
     ).fetchone()
     return row
 

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.database import Database, now
 from core.library import candidates, catalogue
@@ -34,6 +34,16 @@ class Spectrogram:
     n_frames: int
     band_mean: FloatArray
     band_std: FloatArray
+
+
+class WorkspaceFile(NamedTuple):
+    """An audio file that lies in the workspace; `path` is '' if it was deleted. `sha256` is the key of the recording."""
+
+    track_id: int
+    path: str
+    sha256: str
+    size_bytes: int
+    packets_sha256: str | None
 
 
 @dataclass(frozen=True)
@@ -182,7 +192,7 @@ class Collection:
         with self._database.write() as db:
             if not _is_there(db, track_id):
                 return None
-            if other := candidates.owner_of_sound(db, track_id, sound.sha256):
+            if other := candidates.owner_of_sound(db, track_id, sound):
                 pair = sorted((track_id, other["id"]))
                 db.execute(
                     "INSERT OR IGNORE INTO track_pairs VALUES (?, ?, ?, ?, 0)",
@@ -218,11 +228,13 @@ class Collection:
 
     # -- files that lie elsewhere, or nowhere ----------------------------------------------------------------------
 
-    def sounds(self) -> list[tuple[int, str, str, int]]:
-        """(track, path, SHA-256, bytes) of every audio file that lies in the workspace, or should; '' if it was deleted."""
+    def sounds(self) -> list[WorkspaceFile]:
+        """Every audio file that lies in the workspace, or should."""
         with self._database.read() as db:
-            rows = db.execute("SELECT track_id, path, sha256, size_bytes FROM audio_files WHERE copied").fetchall()
-        return [tuple(row) for row in rows]
+            rows = db.execute(
+                "SELECT track_id, path, sha256, size_bytes, packets_sha256 FROM audio_files WHERE copied"
+            ).fetchall()
+        return [WorkspaceFile(*row) for row in rows]
 
     def size_bytes(self) -> int:
         """How much the audio files in the workspace take, with those that wait to be heard."""

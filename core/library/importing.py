@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -18,6 +18,7 @@ from core.errors import AudioError, GenrescopeError, LibraryError, WorkspaceErro
 from core.files import sha256_of, whole
 from core.jobs.compute import Limits, fan_out
 from core.library import names
+from core.library.preprocessing import learn_packets
 from core.library.store import FoundFile, KnownFile, Library
 from core.music import Vote
 from core.names import MAX_GENRE, clean
@@ -144,7 +145,9 @@ def import_folder(
 
     They are listed in `playlist` (source, reference, title): the folder itself, if none is given.
 
-    Returns `imported` (new tracks), `already_known`, `duplicates` (the same bytes again in this call),
+    A file is known by its audio packets: with new tags, a new name, or in another place it is the same recording.
+
+    Returns `imported` (new tracks), `already_known`, `duplicates` (the same recording again in this call),
     `probable_duplicates` (pairs of paths, imported but told), `failed` (path and reason). Doing it again changes
     nothing; a call that was cut off goes on where it was, under the same `job_id`.
     """
@@ -152,7 +155,8 @@ def import_folder(
         raise LibraryError("To take genres from a CSV, say which (--csv FILE).")
     files = audio_files_in(directory)
     table = read_csv(csv_file, directory) if csv_file else {}
-    by_path, by_sha256 = library.known_files()
+    learn_packets(library, settings, check=lambda: on_progress(0, len(files)))
+    known_files = _KnownFiles(library)
     seen: set[str] = set()
     new: set[str] = set()
     failed: list[dict[str, str]] = []
@@ -160,7 +164,7 @@ def import_folder(
     batch: list[FoundFile] = []
     playlist = playlist or ("folder", str(directory), directory.name)
 
-    looks = (_Look(number, path, by_path.get(str(path)), settings.max_audio_bytes) for number, path in enumerate(files))
+    looks = (_Look(number, path, known_files.at(path), settings.max_audio_bytes) for number, path in enumerate(files))
     for number, (path, seen_as) in enumerate(
         zip(files, _looked_at(looks, settings, on_progress, len(files)), strict=True)
     ):
@@ -168,16 +172,20 @@ def import_folder(
         try:
             if isinstance(seen_as, Exception):
                 raise seen_as
-            sha256, known = seen_as.sha256, by_sha256.get(seen_as.sha256)
+            known = known_files.find(path, seen_as)
+            sha256 = known.sha256 if known else seen_as.packets_sha256
             if sha256 in seen:
                 counts["duplicates"] += 1
                 continue
-            found = _describe(path, seen_as, directory, genre_from, csv_file, table.get(path, {}))
+            found = _describe(path, sha256, seen_as, directory, genre_from, csv_file, table.get(path, {}))
             gone = known is not None and not (known.path and Path(known.path).exists())
+            if known and not known.packets_sha256:
+                library.packets_read(known.sha256, seen_as.packets_sha256)
+            if known and (gone or known.path == found.path):
+                changed = (known.size_bytes, known.mtime_ns) != (found.size_bytes, found.mtime_ns)
+                found = replace(found, moved=gone, retagged=changed)
             if copy and (gone or not known):
                 found = _copied(found, settings)
-            if gone:
-                library.relocate(found)
         except WorkspaceError:  # no fault of the song
             raise
         except (GenrescopeError, OSError) as error:
@@ -240,22 +248,48 @@ class _Look:
 class _Seen:
     """What was seen of a file."""
 
-    sha256: str
+    packets_sha256: str
+    file_sha256: str
     size_bytes: int
     mtime_ns: int
     probe: waveform.Probe
 
 
+class _KnownFiles:
+    """The library's audio files, to find the one that a file is."""
+
+    def __init__(self, library: Library) -> None:
+        self._by_path, self._by_key = library.known_files()
+        self._by_packets: dict[str, KnownFile] = {}
+        for file in self._by_key.values():
+            if file.packets_sha256:
+                self._by_packets.setdefault(file.packets_sha256, file)
+
+    def at(self, path: Path) -> KnownFile | None:
+        """The audio file that was in this place when it was seen last."""
+        return self._by_path.get(str(path))
+
+    def find(self, path: Path, seen: _Seen) -> KnownFile | None:
+        """The audio file that this one is: the one in its place, or else one with the same bytes, or the same packets."""
+        here, same_file = self.at(path), self._by_key.get(seen.file_sha256)
+        if here and here.packets_sha256 == seen.packets_sha256:
+            return here
+        if same_file and not same_file.packets_sha256:
+            self._by_packets.setdefault(seen.packets_sha256, same_file)
+            return same_file
+        return self._by_packets.get(seen.packets_sha256)
+
+
 def _look(order: _Look) -> _Seen:
     """Look at a file. Runs in a process of its own: a decoder may crash, or never come to an end."""
     stat = order.path.stat()
-    known = order.known
+    _check_file(order.path, order.max_bytes)
+    known, packets_sha256, file_sha256 = order.known, None, None
     if known and (known.size_bytes, known.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
-        sha256 = known.sha256
-    else:
-        sha256 = _hash(order.path, order.max_bytes)
-    probe = waveform.probe(order.path, max_bytes=order.max_bytes, check_sound=True)
-    return _Seen(sha256, stat.st_size, stat.st_mtime_ns, probe)
+        packets_sha256, file_sha256 = known.packets_sha256, known.file_sha256
+    file_sha256 = file_sha256 or sha256_of(order.path)  # first: what is read again then comes from memory
+    probe = waveform.probe(order.path, max_bytes=order.max_bytes, check_sound=True, read_packets=not packets_sha256)
+    return _Seen(packets_sha256 or probe.packets_sha256, file_sha256, stat.st_size, stat.st_mtime_ns, probe)
 
 
 def _looked_at(
@@ -280,18 +314,18 @@ def _looked_at(
                 told += 1
 
 
-def _hash(path: Path, max_bytes: int) -> str:
+def _check_file(path: Path, max_bytes: int) -> None:
     if not path.is_file():
         raise AudioError("This is a pipe or a device, not a file.")
     if _as_text(path) != str(path):
         raise AudioError("The name of this file, or of its folder, holds bytes that are not text. Rename it.")
     if path.stat().st_size > max_bytes:
         raise AudioError("The file is larger than the limit (GENRESCOPE_MAX_AUDIO_BYTES).")
-    return sha256_of(path)
 
 
 def _describe(
     path: Path,
+    sha256: str,
     seen: _Seen,
     directory: Path,
     genre_from: GenreFrom,
@@ -309,7 +343,7 @@ def _describe(
     }[genre_from]
     return FoundFile(
         path=str(path),
-        sha256=seen.sha256,
+        sha256=sha256,
         size_bytes=seen.size_bytes,
         mtime_ns=seen.mtime_ns,
         copied=False,
@@ -322,6 +356,8 @@ def _describe(
         artist=artist,
         album=album,
         votes=(Vote(genre, source, 1.0, reference),) if genre else (),
+        packets_sha256=seen.packets_sha256,
+        file_sha256=seen.file_sha256,
     )
 
 
@@ -351,7 +387,7 @@ def _genre(way: GenreFrom, path: Path, directory: Path, tags: dict[str, str], de
 
 
 def _copied(found: FoundFile, settings: Settings) -> FoundFile:
-    """Copy the file into the workspace under its SHA-256; the copy is what the library then speaks of."""
+    """Copy the file into the workspace under its key; the copy is what the library then speaks of."""
     target = settings.audio / found.sha256[:2] / f"{found.sha256}{Path(found.path).suffix.lower()}"
     if not target.exists():
         with whole(target) as partial:

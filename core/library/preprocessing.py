@@ -1,6 +1,7 @@
 """Preprocessing: from audio files to spectrogram files, on all cores, each song once."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from core.music import CodeArray, FloatArray
 from core.recipes import SpectrogramRecipe
 from core.settings import Settings
 
+CHANGED = "The file has changed since it was imported. Import the folder it is in again."
 GONE = "Its sound was deleted after its spectrogram was made, and the spectrogram is lost. Collect the song again."
 
 
@@ -31,7 +33,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Made:
-    """One spectrogram, made and in its place; arrays (n_mels,) float32, dB."""
+    """One spectrogram, made and in its place; arrays (n_mels,) float32, dB. `packets_sha256` is '' where it was not read."""
 
     n_frames: int
     band_mean: FloatArray
@@ -39,6 +41,16 @@ class Made:
     duration_s: float
     state: str
     reason: str
+    packets_sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Unread:
+    """An audio file of which it is not known what its packets are; its bytes are to have `file_sha256`, if that is given."""
+
+    path: Path
+    max_bytes: int
+    file_sha256: str = ""
 
 
 class MissingFileError(AudioError):
@@ -53,19 +65,92 @@ def make(order: Order) -> Made:
         raise MissingFileError(
             f"The file is not at {path} any more. Put it back, or import the folder it is in now: it is recognised."
         )
+    todo = order.todo
+    if not store.is_whole(todo.sha256):
+        _adopt(store, path, todo, order.max_bytes)
     report = waveform.DecodeReport()
     try:  # made just before a crash, or for a library since lost
-        codes = store.read(order.todo.sha256)
+        codes = store.read(todo.sha256)
         report.duration_s = _duration_s(codes, order.recipe)
         waveform.compare_with_announced(report, waveform.probe(path).duration_s)
     except AudioError:
-        if sha256_of(path) != order.todo.sha256:
-            raise AudioError("The file has changed since it was imported. Import the folder it is in again.") from None
+        if todo.packets_sha256 is None and sha256_of(path) != todo.sha256:
+            raise AudioError(CHANGED) from None
         codes, report = codes_of(path, order.recipe, max_s=order.max_s, max_bytes=order.max_bytes)
-        store.write(order.todo.sha256, codes)
+        if report.packets_sha256 != (todo.packets_sha256 or report.packets_sha256):
+            raise AudioError(CHANGED) from None
+        store.write(todo.sha256, codes)
     S = spectrogram.dequantise(codes)
     duration_s = _duration_s(codes, order.recipe)
-    return Made(codes.shape[0], S.mean(axis=0), S.std(axis=0), duration_s, report.state, report.reason)
+    said = report.state, report.reason, report.packets_sha256
+    return Made(codes.shape[0], S.mean(axis=0), S.std(axis=0), duration_s, *said)
+
+
+def _adopt(store: SpectrogramStore, path: Path, todo: AudioToDo, max_bytes: int) -> None:
+    """Take the spectrogram that an earlier version made of the very same file, for a library since lost: under its SHA-256."""
+    if todo.packets_sha256 is None:
+        return
+    file_sha256 = sha256_of(path)
+    if store.is_whole(file_sha256) and read_packets(Unread(path, max_bytes)) == todo.packets_sha256:
+        store.rename(file_sha256, todo.sha256)
+
+
+def read_packets(unread: Unread) -> str:
+    """The SHA-256 of a file's audio packets. Runs in a process of its own."""
+    if unread.file_sha256 and sha256_of(unread.path) != unread.file_sha256:
+        raise AudioError(CHANGED)
+    return waveform.probe(unread.path, max_bytes=unread.max_bytes, read_packets=True).packets_sha256
+
+
+def packets_of(
+    paths: Sequence[Path], settings: Settings, *, check: Callable[[], None] = lambda: None
+) -> dict[Path, str]:
+    """The SHA-256 of the audio packets of those files that are readable as audio."""
+    if not paths:
+        return {}
+    answers = fan_out(
+        read_packets,
+        (Unread(path, settings.max_audio_bytes) for path in paths),
+        processes=max(1, min(settings.processes, len(paths))),
+        check=check,
+        limits=Limits.of(settings),
+    )
+    return {order.path: packets for order, packets in answers if isinstance(packets, str)}
+
+
+def learn_packets(
+    library: Library,
+    settings: Settings,
+    *,
+    check: Callable[[], None] = lambda: None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Read the packets of audio files that an earlier version imported; nothing is decoded, and no derived file changes.
+
+    Each is noted as it is read. A file that is not as it was is passed over, until it is imported again.
+    """
+    unread = {}
+    for file in library.without_packets():
+        with suppress(OSError):
+            if Path(file.path).stat().st_size == file.size_bytes:
+                unread[file.sha256] = Unread(Path(file.path), settings.max_audio_bytes, file.sha256)
+    if not unread:
+        return
+    with library.many_writes():
+        answers = fan_out(
+            read_packets,
+            unread.values(),
+            processes=max(1, min(settings.processes, len(unread))),
+            check=check,
+            scheduler=settings.dask_scheduler,
+            limits=Limits.of(settings),
+        )
+        for done, (order, packets) in enumerate(answers, start=1):
+            if isinstance(packets, str):
+                library.packets_read(order.file_sha256, packets)
+            elif not isinstance(packets, GenrescopeError | OSError) or isinstance(packets, WorkspaceError):
+                raise packets
+            on_progress(done, len(unread))
 
 
 def _duration_s(codes: CodeArray, recipe: SpectrogramRecipe) -> float:
@@ -88,6 +173,7 @@ def preprocess(
 
     `check` is called often and may raise to stop; `on_progress(done, to do in this call)` follows each song.
     """
+    learn_packets(library, settings, check=check)
     store = SpectrogramStore(settings.spectrograms, recipe.fingerprint)
     todos = library.without_spectrogram(
         recipe.fingerprint,
@@ -111,6 +197,7 @@ def mend(
 
     Those that cannot be made again count as failed from then on. Arguments as `preprocess`.
     """
+    learn_packets(library, settings, check=check)
     store = SpectrogramStore(settings.spectrograms, recipe.fingerprint)
     lost = []
     for todo in library.with_spectrogram(recipe.fingerprint):

@@ -56,7 +56,7 @@ class Reviews:
             if one.sound is None:
                 put(db, track_id, **(ANEW | {"wish": "take"}), state="waiting", url=url)
                 return False
-            if other := candidates.owner_of_sound(db, track_id, one.sound.sha256):
+            if other := candidates.owner_of_sound(db, track_id, one.sound):
                 raise LibraryError(
                     f"{other['artist']} – {other['title']} has this very sound already. If both are the same song, make "
                     "them one under Genres, Same song twice?; else choose another candidate."

@@ -18,7 +18,7 @@ from core.files import sha256_of, whole
 from core.jobs.queue import MAIN, Queue
 from core.library import removal
 from core.library.importing import audio_files_in, import_folder
-from core.library.preprocessing import preprocess
+from core.library.preprocessing import packets_of, preprocess
 from core.library.store import Library
 from core.recipes import SpectrogramRecipe
 from core.settings import Settings
@@ -122,9 +122,11 @@ def remove(database: Database, settings: Settings, queue: Queue) -> removal.Remo
             "Something else is being done, perhaps with these songs. Wait for it to end, or stop it; then remove them."
         )
     files = audio_files_in(settings.samples) if settings.samples.is_dir() else []
-    sha256s = {sha256_of(path) for path in files}  # also of those that were never taken in
     removed = removal.remove(database, _place(settings))
-    for sha256 in sha256s | set(removed.sha256s):
+    keys = set(removed.sha256s)
+    if len(files) > len(keys):  # a removal that was cut off, or songs that were never taken in
+        keys |= {sha256_of(path) for path in files} | set(packets_of(files, settings).values())
+    for sha256 in keys:
         for made in settings.spectrograms.glob(f"*/{sha256[:2]}/{sha256}.npy"):
             made.unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # others lie there

@@ -14,12 +14,18 @@ from core.errors import LibraryError
 from core.library import catalogue, labels
 from core.library.edits import editing, free_id
 from core.library.genres import Names, checked_weights
+from core.library.identity import identity_key
 from core.music import FloatArray, GenreDistribution, ListedTrack, Song, Vote
 
 
 @dataclass(frozen=True)
 class FoundFile:
-    """A readable audio file, ready to be put into the library."""
+    """A readable audio file, ready to be put into the library.
+
+    `sha256` is the key of the recording: that of a known one, else `packets_sha256`, the SHA-256 of the audio packets.
+    `file_sha256` is that of the whole file.
+    Of a known one, `moved` says that it lies elsewhere now, `retagged` that the file was changed since it was seen last.
+    """
 
     path: str
     sha256: str
@@ -35,26 +41,33 @@ class FoundFile:
     artist: str
     album: str
     votes: tuple[Vote, ...]
+    packets_sha256: str | None = None
+    file_sha256: str | None = None
+    moved: bool = False
+    retagged: bool = False
 
 
 @dataclass(frozen=True)
 class KnownFile:
-    """An audio file of the library, as far as an import needs it."""
+    """An audio file of the library, as far as an import needs it. `packets_sha256` is None where it was not read yet."""
 
     path: str
     size_bytes: int
     mtime_ns: int
     sha256: str
+    packets_sha256: str | None
+    file_sha256: str | None
     created_by_job: int | None
 
 
 @dataclass(frozen=True)
 class AudioToDo:
-    """An audio file that wants a spectrogram."""
+    """An audio file that wants a spectrogram. `packets_sha256` is None where it was not read yet: then `sha256` is the file's."""
 
     audio_id: int
     path: str
     sha256: str
+    packets_sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +97,7 @@ class TrackRow:
     state: str
     reason: str
     has_sound: bool
+    packets_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,6 +113,12 @@ class BandStatistics:
     sha256s: tuple[str, ...] = ()
 
 
+_KNOWN = (
+    "SELECT path, size_bytes, mtime_ns, sha256, packets_sha256, file_sha256, created_by_job FROM audio_files "
+    "JOIN tracks ON tracks.id = track_id"
+)
+
+
 class Library:
     """Everything the library knows. Every method is one transaction."""
 
@@ -109,20 +129,16 @@ class Library:
     # -- importing -------------------------------------------------------------------------------------------------
 
     def known_files(self) -> tuple[dict[str, KnownFile], dict[str, KnownFile]]:
-        """All audio files, by path and by SHA-256."""
+        """All audio files, by path and by key."""
         with self._database.read() as db:
-            rows = db.execute(
-                "SELECT path, size_bytes, mtime_ns, sha256, created_by_job FROM audio_files "
-                "JOIN tracks ON tracks.id = track_id"
-            ).fetchall()
-        files = [KnownFile(**dict(row)) for row in rows]
+            files = [KnownFile(**row) for row in db.execute(f"{_KNOWN} ORDER BY audio_files.id")]
         return {file.path: file for file in files}, {file.sha256: file for file in files}
 
     def add_files(self, files: Sequence[FoundFile], *, playlist: tuple[str, str, str], job_id: int | None) -> None:
-        """Take `files` in, all or none: a track for each new SHA-256; votes and place in `playlist` for all.
+        """Take `files` in, all or none: a track for each new recording; votes and place in `playlist` for all.
 
         `playlist` is (source, reference, title). A file of a track that the library knows without sound becomes that
-        track's sound.
+        track's sound. A track whose file was retagged is called what its tags say now, unless a list names it, too.
         """
         with self._database.write() as db:
             playlist_id = _playlist_id(db, *playlist)
@@ -131,18 +147,26 @@ class Library:
             for file in files:
                 row = db.execute("SELECT track_id FROM audio_files WHERE sha256 = ?", (file.sha256,)).fetchone()
                 track_id = int(row["track_id"]) if row else _add_file(db, file, job_id)
+                if row and (file.moved or file.retagged):
+                    _relocate(db, file)
+                if row and file.retagged:
+                    _rename(db, track_id, file)
                 db.execute("INSERT OR IGNORE INTO playlist_tracks VALUES (?, ?)", (playlist_id, track_id))
                 for vote in file.votes:
                     _add_vote(db, names, track_id, vote)
 
-    def relocate(self, file: FoundFile) -> None:
-        """A known audio file lies elsewhere now."""
+    def without_packets(self) -> list[KnownFile]:
+        """Audio files, not deleted, of which it is not known what their packets are."""
+        with self._database.read() as db:
+            rows = db.execute(f"{_KNOWN} WHERE packets_sha256 IS NULL AND path <> '' ORDER BY audio_files.id")
+            return [KnownFile(**row) for row in rows]
+
+    def packets_read(self, sha256: str, packets_sha256: str) -> None:
+        """What the packets of a recording are, by its key; what is known stays."""
         with self._database.write() as db:
             db.execute(
-                "UPDATE audio_files SET path = ?, size_bytes = ?, mtime_ns = ?, copied = ?, "
-                "state = iif(state = 'missing', 'ok', state), reason = iif(state = 'missing', '', reason) "
-                "WHERE sha256 = ?",
-                (file.path, file.size_bytes, file.mtime_ns, file.copied, file.sha256),
+                "UPDATE audio_files SET packets_sha256 = ? WHERE sha256 = ? AND packets_sha256 IS NULL",
+                (packets_sha256, sha256),
             )
 
     def names(self) -> list[tuple[str, str, float | None, str]]:
@@ -176,7 +200,7 @@ class Library:
         """
         with self._database.read() as db:
             rows = db.execute(
-                "SELECT audio_files.id AS audio_id, path, sha256, spectrograms.state FROM audio_files "
+                "SELECT audio_files.id AS audio_id, path, sha256, packets_sha256, spectrograms.state FROM audio_files "
                 "LEFT JOIN spectrograms ON audio_id = audio_files.id AND fingerprint = :fingerprint "
                 "WHERE path <> '' AND (spectrograms.state IS NOT 'failed' OR :retry) "
                 "AND (:ids IS NULL OR track_id IN (SELECT value FROM json_each(:ids))) ORDER BY audio_files.id",
@@ -187,7 +211,7 @@ class Library:
                 },
             ).fetchall()
         return [
-            AudioToDo(row["audio_id"], row["path"], row["sha256"])
+            AudioToDo(row["audio_id"], row["path"], row["sha256"], row["packets_sha256"])
             for row in rows
             if row["state"] != "done" or not is_there(row["sha256"])
         ]
@@ -196,7 +220,7 @@ class Library:
         """Audio files that a spectrogram was made of, whether or not its file still lies in its place."""
         with self._database.read() as db:
             rows = db.execute(
-                "SELECT audio_id, path, sha256 FROM spectrograms JOIN audio_files ON audio_files.id = audio_id "
+                "SELECT audio_id, path, sha256, packets_sha256 FROM spectrograms JOIN audio_files ON audio_files.id = audio_id "
                 "WHERE fingerprint = ? AND spectrograms.state = 'done' ORDER BY audio_id",
                 (fingerprint,),
             ).fetchall()
@@ -213,9 +237,12 @@ class Library:
         duration_s: float,
         state: str,
         reason: str,
+        packets_sha256: str = "",
         job_id: int | None,
     ) -> None:
         """A spectrogram file is in its place; `state` and `reason` are what decoding said of the audio.
+
+        `packets_sha256` is kept if it was not known; '' if it was not read.
 
         An audio file that was removed meanwhile is passed over.
         """
@@ -227,8 +254,9 @@ class Library:
                 (todo.audio_id, fingerprint, n_frames, band_mean.tobytes(), band_std.tobytes(), job_id, now()),
             )
             db.execute(
-                "UPDATE audio_files SET state = ?, reason = ?, duration_s = ? WHERE id = ?",
-                (state, reason, duration_s, todo.audio_id),
+                "UPDATE audio_files SET state = ?, reason = ?, duration_s = ?, "
+                "packets_sha256 = coalesce(packets_sha256, nullif(?, '')) WHERE id = ?",
+                (state, reason, duration_s, packets_sha256, todo.audio_id),
             )
             db.execute(
                 "UPDATE tracks SET duration_s = ? WHERE id = (SELECT track_id FROM audio_files WHERE id = ?) "
@@ -310,7 +338,7 @@ class Library:
                 "coalesce(sha256, ''), coalesce(codec, ''), coalesce(sample_rate, 0), set_aside, "
                 "CASE WHEN sha256 IS NULL THEN 'no sound' WHEN spectrograms.state = 'done' THEN 'ready' "
                 "WHEN spectrograms.state = 'failed' THEN 'failed' ELSE 'waiting' END, coalesce(audio_files.reason, ''), "
-                "audio_files.state IS NOT NULL AND audio_files.state <> 'missing' "
+                "audio_files.state IS NOT NULL AND audio_files.state <> 'missing', coalesce(packets_sha256, '') "
                 "FROM tracks LEFT JOIN audio_files ON track_id = tracks.id "
                 "LEFT JOIN spectrograms ON audio_id = audio_files.id AND fingerprint = ? "
                 "WHERE ? IS NULL OR tracks.id = ? ORDER BY tracks.id",
@@ -322,7 +350,7 @@ class Library:
             given = tuple(votes.get(row[0], ()))
             label = labels.resolve(given)
             told = {"set_aside": bool(row[10]), "votes": given, "label": label, "state": row[11], "reason": row[12]}
-            told |= {"has_sound": bool(row[13])}
+            told |= {"has_sound": bool(row[13]), "packets_sha256": row[14]}
             tracks.append(TrackRow(*row[:10], **told))
         return tracks
 
@@ -491,11 +519,14 @@ def _add_file(db: sqlite3.Connection, file: FoundFile, job_id: int | None) -> in
     silent = found and not db.execute("SELECT 1 FROM audio_files WHERE track_id = ?", (found,)).fetchone()
     track_id = found if found and silent else catalogue.add_track(db, listed, job_id=job_id)
     db.execute(
-        "INSERT INTO audio_files (track_id, sha256, path, copied, container, codec, sample_rate, channels, duration_s, "
-        "size_bytes, mtime_ns, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'ok')",
+        "INSERT INTO audio_files (track_id, sha256, packets_sha256, file_sha256, path, copied, container, codec, "
+        "sample_rate, channels, duration_s, size_bytes, mtime_ns, state) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'ok')",
         (
             track_id,
             file.sha256,
+            file.packets_sha256,
+            file.file_sha256,
             file.path,
             file.copied,
             file.container,
@@ -508,6 +539,35 @@ def _add_file(db: sqlite3.Connection, file: FoundFile, job_id: int | None) -> in
         ),
     )
     return track_id
+
+
+def _relocate(db: sqlite3.Connection, file: FoundFile) -> None:
+    """Note where a known recording lies now, and how its file looks."""
+    db.execute(
+        "UPDATE audio_files SET path = ?, size_bytes = ?, mtime_ns = ?, copied = ?, packets_sha256 = coalesce(?, packets_sha256), file_sha256 = ?, "
+        "state = iif(state = 'missing', 'ok', state), reason = iif(state = 'missing', '', reason) WHERE sha256 = ?",
+        (
+            file.path,
+            file.size_bytes,
+            file.mtime_ns,
+            file.copied,
+            file.packets_sha256,
+            file.file_sha256,
+            file.sha256,
+        ),
+    )
+
+
+def _rename(db: sqlite3.Connection, track_id: int, file: FoundFile) -> None:
+    """Call a track what its file says now; not one that a list or an address names, nor one that is known by no name."""
+    artists = tuple(name for name in file.artist.split(catalogue.BETWEEN_ARTISTS) if name)
+    db.execute(
+        "UPDATE tracks SET title = ?, artist = ?, album = ?, identity = ? WHERE id = ? AND isrc IS NULL AND identity <> ? "
+        "AND NOT EXISTS (SELECT 1 FROM track_urls WHERE track_id = tracks.id) "
+        "AND NOT EXISTS (SELECT 1 FROM playlist_tracks JOIN playlists ON playlists.id = playlist_id "
+        "WHERE track_id = tracks.id AND source <> 'folder')",
+        (file.title, file.artist, file.album, identity_key(artists, file.title), track_id, catalogue.NO_IDENTITY),
+    )
 
 
 def _add_vote(db: sqlite3.Connection, names: Names, track_id: int, vote: Vote) -> None:

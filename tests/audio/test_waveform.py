@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from core.audio.waveform import DecodeReport, TooLongError, as_flac, as_wav, blocks, excerpt, load, probe
 from core.errors import AudioError
-from tests.sounds import CODECS, pcm_wav, tone, write_float_wav, write_sound
+from tests.sounds import CODECS, edit_tags, pcm_wav, tone, write_float_wav, write_sound
 
 RATE = 16_000
 LOSSLESS = (".flac", ".wav", ".aiff")
@@ -703,3 +703,91 @@ def test_an_excerpt_reads_no_further_than_it_must(tmp_path: Path) -> None:
     sound = write_sound(tmp_path / "a.wav", tone(220, 20.0, sample_rate=16_000), sample_rate=16_000)
     sound.write_bytes(sound.read_bytes()[:400_000])  # cut off after 12 s, which nobody asked about
     assert len(excerpt(sound, 1.0, 2.0)) == 16_000
+
+
+# -- the same recording with other tags ----------------------------------------------------------------------------------
+
+PICTURE = b"\xff\xfb\x90\x64\xff\xf1\x50\x80" * 40_000
+"""320 KB that look like the beginnings of mp3 and AAC frames, as the bytes of any large cover do here and there."""
+
+
+def packets(path: Path) -> str:
+    """The digest of a file's packets, which decoding it has to give as well."""
+    told = probe(path, read_packets=True).packets_sha256
+    assert decoded(path)[1].packets_sha256 == told and len(told) == 64
+    return told
+
+
+@pytest.mark.parametrize("suffix", [*sorted(CODECS), ".oga", ".mp2", ".aac"])
+def test_the_digest_of_the_packets_outlives_edits_of_tags(tmp_path: Path, suffix: str) -> None:
+    path = write_sound(tmp_path / f"a{suffix}", np.tile(noise(2), (2, 1)), tags={"title": "before"})
+    before, y, bytes_before = packets(path), load(path), path.read_bytes()
+    for text, cover in (("after", b""), ("much longer " * 500, PICTURE), ("x", b"")):
+        edit_tags(path, text, cover=cover)
+        assert path.read_bytes() != bytes_before
+        assert packets(path) == before
+        assert probe(path).tags["title"][:30] == text.strip()[:30]
+        np.testing.assert_array_equal(load(path), y)
+
+
+def mp3_tags(path: Path, kind: str) -> None:
+    from mutagen import apev2, id3
+
+    if kind.startswith("APEv2"):
+        tags = apev2.APEv2()
+        tags["Title"], tags["Cover"] = "ape" * 50, apev2.APEValue(PICTURE, apev2.BINARY)
+        tags.save(path)
+    elif kind == "none":
+        id3.delete(path)
+        apev2.delete(path)
+    elif kind == "Lyrics3":
+        text = b"LYRICSBEGIN" + PICTURE[:5000]
+        path.write_bytes(path.read_bytes() + text + f"{len(text):06d}LYRICS200".encode() + b"TAG" + bytes(125))
+    else:
+        id3.ID3().save(path)
+        tags = id3.ID3()
+        tags.add(id3.TIT2(encoding=1, text="id3" * 300))
+        tags.save(path, v1=2, v2_version=3 if kind == "ID3v2.3" else 4)
+
+
+@pytest.mark.parametrize("suffix", [".mp3", ".mp2", ".aac", ".flac"])
+@pytest.mark.parametrize(
+    "kinds",
+    [("ID3v2.3", "ID3v2.4"), ("ID3v2.4", "APEv2", "none"), ("APEv2", "ID3v2.3"), ("Lyrics3", "APEv2 behind")],
+    ids=" ".join,
+)
+def test_tags_of_every_kind_before_and_behind_the_sound_are_no_sound(
+    tmp_path: Path, suffix: str, kinds: tuple[str, ...]
+) -> None:
+    path = write_sound(tmp_path / f"a{suffix}", noise(2))
+    before, y = packets(path), load(path)
+    for kind in kinds:
+        mp3_tags(path, kind)
+        report = DecodeReport()
+        np.testing.assert_array_equal(load(path, report=report), y)
+        assert (report.state, report.reason) == ("ok", "")
+        assert packets(path) == before
+
+
+def test_another_sound_has_another_digest(tmp_path: Path) -> None:
+    sounds = [write_sound(tmp_path / f"{seed}{suffix}", noise(1, seed=seed)) for seed in range(2) for suffix in CODECS]
+    slow = tmp_path / "slow.wav"
+    data = (tmp_path / "0.wav").read_bytes()
+    slow.write_bytes(
+        data[:24] + struct.pack("<II", 24_000, 48_000) + data[32:]
+    )  # the same bytes, played at half the rate
+    quiet = tmp_path / "byte.wav"
+    quiet.write_bytes(data[:-2] + b"\x01\x02")
+    told = [packets(path) for path in (*sounds, slow, quiet)]
+    same = {".ogg", ".opus", ".webm"}  # the very same Opus packets in another container: the same recording
+    assert len(set(told)) == len(told) - 2 * (len(same) - 1)
+
+
+def test_a_digest_is_the_same_for_bytes_in_memory_and_costs_no_decoding(tmp_path: Path) -> None:
+    path = write_sound(tmp_path / "a.flac", noise(1))
+    assert probe(io.BytesIO(path.read_bytes()), read_packets=True).packets_sha256 == packets(path)
+    assert probe(path).packets_sha256 == ""
+    broken = bytearray(path.read_bytes())
+    broken[len(broken) // 2] ^= 0xFF  # no decoder takes this, but it is read as it is
+    path.write_bytes(broken)
+    assert len(probe(path, read_packets=True).packets_sha256) == 64

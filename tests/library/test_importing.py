@@ -15,13 +15,14 @@ import pytest
 from core.audio import waveform
 from core.database import Database
 from core.errors import LibraryError
+from core.files import sha256_of
 from core.library import importing
 from core.library.importing import audio_files_in, import_folder, preview, probable_duplicates, read_csv
 from core.library.playlists import Playlists
 from core.library.store import Library, TrackRow
 from core.music import ListedTrack, Playlist
 from core.settings import Settings
-from tests.sounds import tone, write_sound
+from tests.sounds import edit_tags, tone, write_sound
 
 RECIPE = "any"
 Import = Callable[..., dict[str, Any]]
@@ -421,6 +422,105 @@ def test_a_file_replaced_by_another_song_is_a_new_track(
     assert take_in() == answer(imported=1)
     assert [row.title for row in rows()] == ["First", "Second"]
     assert take_in() == answer(already_known=1)
+
+
+# -- other tags -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", [".mp3", ".m4a", ".ogg", ".flac", ".wav", ".webm"])
+def test_a_retagged_file_is_the_same_recording(
+    take_in: Import, rows: Callable[[], list[TrackRow]], library: Library, music: Path, suffix: str
+) -> None:
+    path = sound(music / "rock" / f"a{suffix}", artist="Before", title="Old", genre="Rock")
+    take_in(genre_from="tag")
+    library.label_by_hand([1], {"jazz": 1.0}, who="me")
+    (before,) = rows()
+    edit_tags(path, "After", cover=bytes(50_000), genre="Blues")
+    assert take_in(genre_from="tag") == answer(already_known=1)
+    (row,) = rows()
+    assert (row.id, row.sha256, row.path) == (before.id, before.sha256, str(path))
+    assert (row.artist, row.title) == ("After", "After")
+    assert {(vote.source, vote.genre) for vote in row.votes} == {("tag", "Blues"), ("hand", "jazz")}
+    assert label(row) == "jazz"
+    assert library.known_files()[0][str(path)].size_bytes == path.stat().st_size
+    assert take_in(genre_from="tag") == answer(already_known=1)
+
+
+def test_a_file_that_was_moved_and_retagged_is_recognised(
+    take_in: Import, rows: Callable[[], list[TrackRow]], music: Path
+) -> None:
+    old = sound(music / "rock" / "a.mp3", title="Old")
+    take_in()
+    new = music / "pop" / "renamed.mp3"
+    new.parent.mkdir()
+    old.rename(new)
+    edit_tags(new, "New")
+    assert take_in() == answer(already_known=1)
+    (row,) = rows()
+    assert (row.path, row.title) == (str(new), "New")
+    assert take_in() == answer(already_known=1)
+
+
+def test_a_retagged_copy_is_no_second_song(take_in: Import, rows: Callable[[], list[TrackRow]], music: Path) -> None:
+    first = sound(music / "rock" / "a.mp3", title="First")
+    edit_tags(clone(first, music / "rock" / "b.mp3"), "Second")
+    assert take_in() == answer(imported=1, duplicates=1)
+    assert [(row.path, row.title) for row in rows()] == [(str(first), "First")]
+
+
+def test_what_a_list_calls_a_track_is_not_changed_by_tags(
+    take_in: Import, rows: Callable[[], list[TrackRow]], database: Database, music: Path
+) -> None:
+    listed = ListedTrack("Title", ("Artist",), duration_s=0.3)
+    Playlists(database).take_in(Playlist("spotify", "one", "One", (listed,)), {})
+    path = sound(music / "rock" / "a.flac", artist="artist", title="TITLE")
+    take_in()
+    edit_tags(path, "Something else")
+    take_in()
+    assert [(row.artist, row.title) for row in rows()] == [("Artist", "Title")]
+
+
+def as_before(database: Database) -> None:
+    """The rows of audio files as an earlier version left them: named by the SHA-256 of the file, packets not read."""
+    with database.write() as db:
+        db.execute("UPDATE audio_files SET sha256 = file_sha256, packets_sha256 = NULL")
+
+
+def test_files_that_an_earlier_version_imported_are_recognised(
+    take_in: Import, rows: Callable[[], list[TrackRow]], database: Database, library: Library, music: Path
+) -> None:
+    """In their place, moved, retagged after their packets were read, and both of two that it took for two songs."""
+    stays, moves = sound(music / "rock" / "a.mp3", 300), sound(music / "rock" / "b.m4a", 400)
+    take_in()
+    as_before(database)
+    keys = [row.sha256 for row in rows()]
+    new = moves.rename(music / "rock" / "c.m4a")
+    assert take_in() == answer(already_known=2)
+    assert [(row.sha256, row.path) for row in rows()] == list(zip(keys, (str(stays), str(new)), strict=True))
+    assert library.without_packets() == []
+    edit_tags(stays, "New"), edit_tags(new, "Newer")
+    assert take_in() == answer(already_known=2)
+    assert [(row.sha256, row.title) for row in rows()] == list(zip(keys, ("New", "Newer"), strict=True))
+
+
+def test_two_tracks_of_one_recording_from_an_earlier_version_stay_two(
+    take_in: Import, rows: Callable[[], list[TrackRow]], database: Database, music: Path
+) -> None:
+    first = sound(music / "rock" / "a.mp3", title="First")
+    take_in()
+    as_before(database)
+    second = edit_tags(clone(first, music / "rock" / "b.mp3"), "Second")
+    key, stat = sha256_of(second), second.stat()
+    with database.write() as db:
+        db.execute("INSERT INTO tracks (id, title, artist, album, created_at) VALUES (2, 'Second', '', '', '')")
+        db.execute(
+            "INSERT INTO audio_files SELECT 2, 2, ?, ?, copied, container, codec, sample_rate, channels, duration_s, ?, ?, "
+            "state, reason, NULL, ? FROM audio_files",
+            (key, str(second), stat.st_size, stat.st_mtime_ns, key),
+        )
+    edit_tags(clone(second, music / "rock" / "c.mp3"), "Third")
+    assert take_in() == answer(already_known=2, duplicates=1)
+    assert [row.title for row in rows()] == ["First", "Second"]
 
 
 # -- interrupted -------------------------------------------------------------------------------------------------------

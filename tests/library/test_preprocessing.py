@@ -13,11 +13,11 @@ from core.database import Database
 from core.errors import AudioError
 from core.files import sha256_of
 from core.library.importing import import_folder
-from core.library.preprocessing import Made, MissingFileError, Order, make, mend, preprocess
+from core.library.preprocessing import Made, MissingFileError, Order, learn_packets, make, mend, preprocess
 from core.library.store import AudioToDo, Library, TrackRow
 from core.recipes import SpectrogramRecipe
 from core.settings import Settings
-from tests.sounds import drone, tone, write_sound
+from tests.sounds import drone, edit_tags, tone, write_sound
 
 RECIPE = SpectrogramRecipe()
 
@@ -328,8 +328,59 @@ def test_a_lost_library_finds_its_spectrograms_again(tmp_path: Path, library: Li
     before = spectrogram_files(settings)
     import_folder(library, settings, music, genre_from="folder")
     preprocess(library, settings, RECIPE)
-    assert spectrogram_files(settings) == before
+    after = spectrogram_files(settings)
+    assert sorted(after.values()) == sorted(before.values()), "none is made again"
+    assert {path.stem for path in after} == {row.sha256 for row in library.tracks(RECIPE.fingerprint)}
     assert library.counts(RECIPE.fingerprint)["ready"] == 2
+
+
+def test_a_retagged_song_keeps_its_spectrogram(tmp_path: Path, library: Library, settings: Settings) -> None:
+    path = song(tmp_path / "music" / "rock" / "a.mp3")
+    import_folder(library, settings, path.parent, genre_from="folder")
+    preprocess(library, settings, RECIPE)
+    before = spectrogram_files(settings)
+    edit_tags(path, "New", cover=bytes(100_000))
+    import_folder(library, settings, path.parent, genre_from="folder")
+    preprocess(library, settings, RECIPE)
+    assert spectrogram_files(settings) == before and library.counts(RECIPE.fingerprint)["ready"] == 1
+    (file,) = before
+    content = file.read_bytes()
+    file.unlink()
+    edit_tags(path, "Newer")  # and not imported again
+    mend(library, settings, RECIPE)
+    assert file.read_bytes() == content
+
+
+def test_packets_of_what_an_earlier_version_imported_are_read_once_and_nothing_is_decoded(
+    tmp_path: Path, database: Database, library: Library, settings: Settings
+) -> None:
+    music = tmp_path / "music" / "rock"
+    paths = [song(music / f"{name}.mp3", seed=seed) for seed, name in enumerate(("same", "other", "gone", "retagged"))]
+    import_folder(library, settings, music, genre_from="folder")
+    packets = {file.path: file.packets_sha256 for file in library.known_files()[0].values()}
+    with database.write() as db:
+        db.execute("UPDATE audio_files SET sha256 = file_sha256, packets_sha256 = NULL")
+    preprocess(library, settings, RECIPE)  # under the keys of before, as the earlier version did
+    with database.write() as db:
+        db.execute("UPDATE audio_files SET packets_sha256 = NULL")
+    before = spectrogram_files(settings)
+    song(paths[1], seed=9), paths[2].unlink(), edit_tags(paths[3], "New", cover=bytes(9_999))
+    told: list[tuple[int, int]] = []
+
+    def stop() -> None:
+        if len(library.without_packets()) < 4:
+            raise Stop
+
+    with pytest.raises(Stop):
+        learn_packets(library, settings, on_progress=lambda done, total: stop())
+    learn_packets(library, settings, on_progress=lambda done, total: told.append((done, total)))
+    assert told == []
+    known = library.known_files()[0]
+    assert known[str(paths[0])].packets_sha256 == packets[str(paths[0])]
+    assert [known[str(path)].packets_sha256 for path in paths[1:]] == [None] * 3, "not what they were, or not there"
+    mend(library, settings, RECIPE)
+    assert spectrogram_files(settings) == before
+    assert {path.stem for path in before} == {file.sha256 for file in known.values()}, "their names stay"
 
 
 def test_nothing_to_do_is_done_at_once(library: Library, settings: Settings) -> None:

@@ -168,7 +168,7 @@ def test_counts(three: Library) -> None:
 def test_a_file_that_moved_keeps_its_track(three: Library) -> None:
     todo = three.without_spectrogram(RECIPE)[0]
     three.spectrogram_failed(todo, RECIPE, missing=True, reason="gone", job_id=None)
-    three.relocate(found(1, path="/new/place.mp3", size_bytes=9, mtime_ns=8))
+    add(three, found(1, path="/new/place.mp3", size_bytes=9, mtime_ns=8, moved=True))
     row = three.tracks(RECIPE)[0]
     assert (row.id, row.path, row.reason) == (1, "/new/place.mp3", "")
     assert (three.known_files()[0]["/new/place.mp3"].size_bytes, len(three.tracks(RECIPE))) == (9, 3)
@@ -177,7 +177,7 @@ def test_a_file_that_moved_keeps_its_track(three: Library) -> None:
 def test_moving_does_not_mend_a_broken_file(three: Library) -> None:
     todo = three.without_spectrogram(RECIPE)[0]
     three.spectrogram_failed(todo, RECIPE, missing=False, reason="broken", job_id=None)
-    three.relocate(found(1, path="/new/place.mp3", size_bytes=9, mtime_ns=8))
+    add(three, found(1, path="/new/place.mp3", size_bytes=9, mtime_ns=8, moved=True))
     assert three.tracks(RECIPE)[0].reason == "broken"
 
 

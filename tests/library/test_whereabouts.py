@@ -11,13 +11,16 @@ from core.database import Database
 from core.library import edits
 from core.library.candidates import Found, Sound
 from core.library.collection import Collection
+from core.library.importing import import_folder
 from core.library.playlists import Playlists
 from core.library.reviews import Reviews
+from core.library.store import Library
 from core.library.whereabouts import TURNED_DOWN_S, look_after_files
 from core.music import Candidate
 from core.recipes import SpectrogramRecipe
 from core.settings import Settings
 from tests.lists import listed, playlist
+from tests.sounds import edit_tags, tone, write_sound
 
 URLS = [f"https://www.youtube.com/watch?v=video00000{name}" for name in "abc"]
 
@@ -86,3 +89,23 @@ def test_a_sound_turned_down_for_one_track_and_taken_for_another_stays(
     collection.fetched(2, URLS[0], one, None, job_id=1)
     looked_after(collection, settings)
     assert Path(one.path).exists()
+
+
+def test_a_song_of_the_workspace_that_was_moved_and_retagged_is_found_again(
+    database: Database, settings: Settings, tmp_path: Path
+) -> None:
+    songs = [write_sound(tmp_path / "music" / f"{name}.mp3", tone(300 + 100 * name, 1)) for name in range(4)]
+    import_folder(Library(database), settings, tmp_path / "music", genre_from="folder", copy=True)
+    with database.write() as db:  # one that an earlier version copied, whose packets were never read
+        db.execute("UPDATE audio_files SET sha256 = file_sha256, packets_sha256 = NULL WHERE id = 4")
+    collection = Collection(database)
+    retagged, moved, lost, old = (Path(sound.path) for sound in collection.sounds())
+    elsewhere = settings.audio / "mine"
+    elsewhere.mkdir()
+    edit_tags(retagged.rename(elsewhere / "a.mp3"), "New", cover=bytes(70_000))
+    moved.rename(elsewhere / "b.mp3"), old.rename(elsewhere / "c.mp3"), lost.unlink()
+    (elsewhere / "notes.txt").write_text("no sound")
+    looked_after(collection, settings)
+    where = [Path(sound.path).name for sound in collection.sounds()]
+    assert where == ["a.mp3", "b.mp3", lost.name, "c.mp3"] and len(songs) == 4
+    assert [row.has_sound for row in Library(database).tracks("")] == [True, True, False, True]
