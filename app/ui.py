@@ -256,6 +256,15 @@ def _is_recent(job: "Job") -> bool:
     return datetime.now(UTC) - ended < timedelta(hours=1)
 
 
+def _listed(title: str, items: Sequence[Mapping[str, str]]) -> None:
+    """Files or folders with a reason each."""
+    with st.expander(title):
+        st.dataframe(
+            [{"file": Path(item["path"]).name, "reason": item["reason"], "path": item["path"]} for item in items],
+            hide_index=True,
+        )
+
+
 def _outcome(kind: str, result: Mapping[str, Any]) -> None:
     """A finished import or preprocessing in words, with what failed."""
     failed = result.get("failed", []) if kind != "collect" else []
@@ -263,7 +272,8 @@ def _outcome(kind: str, result: Mapping[str, Any]) -> None:
     if kind == "import":
         known = f", {result['already_known']:,} known already" if result["already_known"] else ""
         again = f", {result['duplicates']:,} the same file again" if result["duplicates"] else ""
-        told = f"{result['imported']:,} new songs{known}{again}"
+        skipped = f", {len(result['skipped']):,} skipped" if result.get("skipped") else ""
+        told = f"{result['imported']:,} new songs{known}{again}{skipped}"
     elif kind == "sample":
         told = f"{counted(result['songs'], 'made-up song')}, ready to look at and to learn from"
     elif kind == "preprocess":
@@ -297,11 +307,9 @@ def _outcome(kind: str, result: Mapping[str, Any]) -> None:
             for item in failed:
                 st.error(f"**{plain(item['path'])}**: {plain(item['reason'])}", icon=":material/error:")
             return
-        with st.expander(f"{len(failed):,} files could not be used, and why"):
-            st.dataframe(
-                [{"file": Path(item["path"]).name, "reason": item["reason"], "path": item["path"]} for item in failed],
-                hide_index=True,
-            )
+        _listed(f"{len(failed):,} files could not be used, and why", failed)
+    if skipped_items := result.get("skipped") if kind == "import" else None:
+        _listed(f"{counted(len(skipped_items), 'item')} skipped, and why", skipped_items)
     if pairs := result.get("probable_duplicates"):
         with st.expander(f"{len(pairs):,} pairs are probably the same recording"):
             st.caption("Both were imported. A split never puts them on two sides.")

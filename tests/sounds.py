@@ -35,23 +35,43 @@ def write_sound(
 ) -> Path:
     """Encode y, (n_samples,) or (channels, n_samples) in [-1, 1], as the ending of `path` says."""
     container_format, codec = (CODECS | MORE_CODECS)[path.suffix]
-    planes = np.atleast_2d(np.asarray(y, np.float32))
-    layout = LAYOUTS[planes.shape[0]]
+    return encode(path, container_format, codec, y, sample_rate=sample_rate, tags=tags)
+
+
+def encode(
+    path: Path,
+    container_format: str,
+    codec: str,
+    *tracks: npt.NDArray[np.floating],
+    sample_rate: int = 48_000,
+    tags: dict[str, str] | None = None,
+) -> Path:
+    """Encode one or more tracks of sound, each as `y` of `write_sound`, one after the other."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", format=container_format) as container:
         container.metadata.update(tags or {})
-        stream = container.add_stream(codec, rate=sample_rate, layout=layout, options={"strict": "experimental"})
-        resampler = av.AudioResampler(format=stream.format, layout=layout, rate=sample_rate)
-        for first in range(0, planes.shape[1], sample_rate):
-            piece = np.ascontiguousarray(planes[:, first : first + sample_rate])
-            frame = av.AudioFrame.from_ndarray(piece, format="fltp", layout=layout)
-            frame.sample_rate = sample_rate
-            frame.pts = first
-            for converted in resampler.resample(frame):
+        all_planes = [np.atleast_2d(np.asarray(y, np.float32)) for y in tracks]
+        streams = [
+            container.add_stream(
+                codec, rate=sample_rate, layout=LAYOUTS[planes.shape[0]], options={"strict": "experimental"}
+            )
+            for planes in all_planes
+        ]
+        for stream, planes in zip(streams, all_planes, strict=True):
+            layout = LAYOUTS[planes.shape[0]]
+            resampler = av.AudioResampler(
+                format=stream.format, layout=layout, rate=sample_rate, frame_size=stream.codec_context.frame_size or 0
+            )
+            for first in range(0, planes.shape[1], sample_rate):
+                piece = np.ascontiguousarray(planes[:, first : first + sample_rate])
+                frame = av.AudioFrame.from_ndarray(piece, format="fltp", layout=layout)
+                frame.sample_rate = sample_rate
+                frame.pts = first
+                for converted in resampler.resample(frame):
+                    container.mux(stream.encode(converted))
+            for converted in resampler.resample(None):
                 container.mux(stream.encode(converted))
-        for converted in resampler.resample(None):
-            container.mux(stream.encode(converted))
-        container.mux(stream.encode(None))
+            container.mux(stream.encode(None))
     return path
 
 

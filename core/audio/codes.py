@@ -8,9 +8,6 @@ from core.files import duration_in_words
 from core.music import CodeArray, FloatArray
 from core.recipes import SpectrogramRecipe
 
-SILENCE = 10 ** (-80 / 20)
-"""A song whose loudest sample is under -80 dB of full scale has no sound in it."""
-
 
 class SilenceError(AudioError):
     """There is nothing to hear in the file."""
@@ -33,6 +30,6 @@ def codes_of(
     codes = np.concatenate(
         [spectrogram.quantise(S) for S in spectrogram.log_mel_blocks(pieces, recipe, filters=filters)]
     )
-    if report.peak < SILENCE:
+    if report.peak < waveform.SILENCE:
         raise SilenceError(f"There is no sound in this file: {duration_in_words(report.duration_s)} of silence.")
     return codes, report

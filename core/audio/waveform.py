@@ -29,17 +29,21 @@ from core.music import FloatArray
 
 Source = Path | BinaryIO
 
-CONTAINERS = ("mp3", "mov", "matroska", "webm", "ogg", "flac", "wav", "aiff", "aac")
+CONTAINERS = (
+    "mp3", "mov", "matroska", "webm", "ogg", "flac", "wav", "aiff", "aac", "asf", "wv", "au", "caf", "w64", "ape", "tta", "mpc",
+    "mpc8", "ac3", "eac3", "amr", "dsf",
+)  # fmt: skip
 """FFmpeg's names of the containers that are opened; everything else is refused."""
 SUFFIXES = frozenset(
-    ".mp3 .m4a .mp4 .aac .webm .mka .opus .ogg .oga .flac .wav .aif .aiff".split()  # noqa: SIM905
+    ".mp3 .mp2 .mpga .m4a .m4b .m4r .m4v .mp4 .mov .3gp .3g2 .aac .adts .webm .weba .mka .mkv .opus .ogg .oga .ogx .spx .flac "  # noqa: SIM905
+    ".fla .wav .wave .w64 .aif .aiff .aifc .caf .au .snd .wma .asf .wv .ape .tta .mpc .mpp .ac3 .eac3 .amr .dsf".split()
 )
 """File name endings that an import looks at. What a file is, its content decides."""
 
 PLAYABLE = {
     ".mp3": "audio/mpeg", ".m4a": "audio/mp4", ".mp4": "audio/mp4", ".aac": "audio/aac", ".webm": "audio/webm",
     ".mka": "audio/webm", ".opus": "audio/ogg", ".ogg": "audio/ogg", ".oga": "audio/ogg", ".flac": "audio/flac",
-    ".wav": "audio/wav",
+    ".wav": "audio/wav", ".weba": "audio/webm", ".m4b": "audio/mp4", ".m4r": "audio/mp4",
 }  # fmt: skip
 """What browsers play, by file name; the rest is given to them as WAV."""
 
@@ -47,6 +51,8 @@ CODECS = (
     "mp1", "mp1float", "mp2", "mp2float", "mp3", "mp3float", "aac", "aac_latm", "aac_fixed", "alac", "opus", "libopus",
     "vorbis", "flac", "ac3", "eac3", "adpcm_ms", "adpcm_ima_wav", "pcm_u8", "pcm_s8", "pcm_s16le", "pcm_s16be", "pcm_s24le",
     "pcm_s24be", "pcm_s32le", "pcm_s32be", "pcm_f32le", "pcm_f32be", "pcm_f64le", "pcm_f64be", "pcm_alaw", "pcm_mulaw",
+    "adpcm_ima_qt", "wmav1", "wmav2", "wmapro", "wmalossless", "wavpack", "ape", "tta", "mpc7", "mpc8", "speex", "amrnb", "amrwb",
+    "dsd_lsbf", "dsd_msbf", "dsd_lsbf_planar", "dsd_msbf_planar",
 )  # fmt: skip
 """FFmpeg's names of the decoders that may run, of its several hundred: containers can hold anything."""
 SAMPLE_RATES = 4_000, 768_000
@@ -71,6 +77,10 @@ UNKNOWN_SIZE = 2_000_000_000
 """From here on, the size in a WAV's head is a filler of programs that could not go back to write the true one."""
 
 
+SILENCE = 10 ** (-80 / 20)
+"""A song whose loudest sample is under -80 dB of full scale has no sound in it."""
+CANCELLED = 0.01
+"""The mean of channels cancels them if it has less than this share of their power: of 64, one with sound leaves more."""
 ESTIMATED = ("mp3", "aac", "ac3", "eac3")
 """Containers that are bare packets and do not announce a length: FFmpeg estimates it from the first bit rate."""
 VBR_HEADERS = (b"Xing", b"Info", b"VBRI")
@@ -81,6 +91,13 @@ TAIL = 256
 """Bytes at the end of a file that show whether it ends with a tag."""
 READ_APE = (b"wvpk", b"TTA1", b"MPCK", b"MP+")
 """Beginnings of files whose APEv2 tags FFmpeg reads and keeps apart from the sound itself."""
+
+
+BEGINNINGS = (
+    b"ID3", b"fLaC", b"OggS", b"\x1aE\xdf\xa3", b"wvpk", b"MAC ", b"TTA1", b"MPCK", b"MP+", b".snd", b"caff", b"DSD ", b"#!AMR",
+    b"riff.\x91\xcf\x11", b"0&\xb2u\x8ef\xcf\x11", b"\xff\xfb", b"\xff\xfa", b"\xff\xf3", b"\xff\xf2", b"\xff\xf1", b"\xff\xf9",
+)  # fmt: skip
+"""First bytes of audio files; for those of RIFF, AIFF and MP4, which hold other things, too, see `begins_as_audio`."""
 
 
 class TooLongError(AudioError):
@@ -126,6 +143,17 @@ class _Opened:
     stream: AudioStream
     bytes: "_Seekable"
     announced_s: float | None
+
+
+def begins_as_audio(head: bytes) -> bool:
+    """Whether a file that begins with `head`, 16 bytes, is probably audio: for files whose names do not say."""
+    if head[:4] == b"RIFF":
+        return head[8:12] == b"WAVE"
+    if head[:4] == b"FORM":
+        return head[8:12] in (b"AIFF", b"AIFC")
+    if head[4:8] == b"ftyp":
+        return head[8:11] in (b"M4A", b"M4B", b"mp4", b"iso", b"qt ", b"3gp", b"3g2", b"das")
+    return head.startswith(BEGINNINGS)
 
 
 def probe(
@@ -299,40 +327,84 @@ def _opened(source: Source, max_bytes: int) -> Iterator[_Opened]:
                 f"The file is {size_in_words(size)}, more than the limit of {size_in_words(max_bytes)}. "
                 "Raise GENRESCOPE_MAX_AUDIO_BYTES if you trust it."
             )
-        start, head = _after_id3v2(stream)
-        seekable = _Seekable(stream, *_end_of_sound(stream, start, size, head))
+        opened = _open(stream, size)
         try:
-            container = av.open(
-                seekable,
-                format=_behind_id3v2(head) if start else None,
-                options={
-                    "format_whitelist": ",".join(CONTAINERS),
-                    "codec_whitelist": ",".join(CODECS),
-                    "protocol_whitelist": "none",
-                },
-                io_open=_refuse,
-                metadata_errors="replace",
-            )
-        except (av.FFmpegError, OSError, ValueError) as error:
-            raise AudioError(
-                "This is not a sound file that Genrescope knows, whatever its name says. It reads mp3, m4a/AAC, "
-                "webm/Opus, ogg, flac, wav and aiff."
-            ) from error
-        with container:
-            assert isinstance(container, InputContainer)
-            if not container.streams.audio:
-                raise AudioError("There is no sound in this file: it holds pictures or video only.")
-            audio = container.streams.audio[0]
-            codec = audio.codec_context
-            if codec is None or codec.name not in CODECS:
-                raise AudioError(
-                    f"The sound in this file is packed in a way that Genrescope does not read ({codec.name if codec else 'unknown'}). "
-                    "Export it as mp3, m4a, ogg, flac or wav."
-                )
-            yield _Opened(container, audio, seekable, _announced_s(container, audio, head, size))
+            if len(opened.container.streams.audio) > 1:
+                number = _with_sound(opened)
+                opened.container.close()
+                opened = _open(stream, size, number)
+            yield opened
+        finally:
+            opened.container.close()
     finally:
         if isinstance(source, Path):
             stream.close()
+
+
+def _open(stream: BinaryIO, size: int, number: int = 0) -> _Opened:
+    """Open the bytes of a file, of which the audio stream `number` is meant."""
+    start, head = _after_id3v2(stream)
+    seekable = _Seekable(stream, *_end_of_sound(stream, start, size, head))
+    try:
+        container = av.open(
+            seekable,
+            format=_behind_id3v2(head) if start else None,
+            options={
+                "format_whitelist": ",".join(CONTAINERS),
+                "codec_whitelist": ",".join(CODECS),
+                "protocol_whitelist": "none",
+            },
+            io_open=_refuse,
+            metadata_errors="replace",
+        )
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise AudioError(
+            "This is not a sound file that Genrescope knows, whatever its name says. It reads mp3, m4a/AAC, webm/Opus, ogg, "
+            "flac, wav, aiff, wma and other usual formats."
+        ) from error
+    assert isinstance(container, InputContainer)
+    try:
+        if not container.streams.audio:
+            raise AudioError("There is no sound in this file: it holds pictures or video only.")
+        audio = container.streams.audio[number]
+        codec = audio.codec_context
+        if codec is None or codec.name not in CODECS:
+            raise AudioError(
+                f"The sound in this file is packed in a way that Genrescope does not read ({codec.name if codec else 'unknown'}). "
+                "Export it as mp3, m4a, ogg, flac or wav."
+            )
+        return _Opened(container, audio, seekable, _announced_s(container, audio, head, size))
+    except BaseException:
+        container.close()
+        raise
+
+
+def _with_sound(opened: _Opened) -> int:
+    """Which audio stream of several is decoded: the first that is not silent from beginning to end, else the first."""
+    silent = {stream.index: True for stream in opened.container.streams.audio}
+    order = list(silent)
+    with suppress(av.FFmpegError, OSError):
+        for packet in opened.container.demux(*opened.container.streams.audio):
+            if not silent[packet.stream.index]:
+                continue
+            with suppress(av.FFmpegError, ValueError):
+                silent[packet.stream.index] = all(map(_is_silent, packet.decode()))
+            if not silent[order[0]]:
+                return 0
+    return next((number for number, index in enumerate(order) if not silent[index]), 0)
+
+
+def _is_silent(frame: object) -> bool:
+    """Whether a decoded frame holds nothing that can be heard."""
+    if not isinstance(frame, AudioFrame) or not frame.samples:
+        return True
+    if frame.layout.nb_channels > PLANES:
+        return False
+    samples = frame.to_ndarray()
+    if not np.issubdtype(samples.dtype, np.integer):
+        return not float(np.max(np.abs(samples), initial=0.0)) >= SILENCE
+    middle = 128 if samples.dtype == np.uint8 else 0
+    return float(np.max(np.abs(samples.astype(np.float64) - middle))) < SILENCE * np.iinfo(samples.dtype).max
 
 
 class _Seekable:
@@ -528,4 +600,15 @@ def _mixed(resampler: AudioResampler | None, frame: AudioFrame | None) -> Iterat
         if out.samples:
             samples = np.asarray(out.to_ndarray(), np.float32)
             channels = samples if out.format.is_planar else samples.reshape(-1, out.layout.nb_channels).T
-            yield channels.mean(axis=0)
+            yield _mono(channels)
+
+
+def _mono(channels: FloatArray) -> FloatArray:
+    """The mean of channels (n_channels, n); where they cancel each other out, as inverted stereo does, one of them."""
+    mean: FloatArray = channels.mean(axis=0)
+    if len(channels) == 1:
+        return mean
+    power = np.array([np.dot(channel, channel) for channel in channels])
+    if np.dot(mean, mean) >= CANCELLED * power.mean():
+        return mean
+    return channels[int(np.argmax(power >= power.max() / 2))]  # the first that is loud: always the same one

@@ -40,7 +40,14 @@ def import_(
             settings, lambda queue: kinds.submit_import(queue, directory, genre_from, csv_file=csv, copy=copy)
         )
         told = "{imported} new, {already_known} known already, {duplicates} the same file again".format(**result)
-        lines = [told, *(f"  probably the same recording: {a} and {b}" for a, b in result["probable_duplicates"])]
+        skipped = [f"  {item['path']}: {item['reason']}" for item in result.get("skipped", ())]
+        if skipped:
+            told += f", {len(skipped)} skipped"
+        lines = [
+            told,
+            *skipped,
+            *(f"  probably the same recording: {a} and {b}" for a, b in result["probable_duplicates"]),
+        ]
         answer(as_json, result, lines, result["failed"])
 
 

@@ -32,7 +32,7 @@ from core.settings import Settings
 NOTE = "whole.json"
 SUFFIXES = {
     "mp3": ".mp3", "mov": ".m4a", "matroska": ".webm", "webm": ".webm", "ogg": ".ogg", "flac": ".flac", "wav": ".wav",
-    "aiff": ".aiff", "aac": ".aac",
+    "aiff": ".aiff", "aac": ".aac", "asf": ".wma",
 }  # fmt: skip
 """Endings of files by their container: what a song is, its content says, not its address."""
 
@@ -112,7 +112,7 @@ def _fetched(order: Order) -> Sound:
         raise NotFetched(_reason(error), str(error)) from error
     if order.make_spectrogram:
         SpectrogramStore(settings.spectrograms, order.recipe.fingerprint).write(report.packets_sha256, codes)
-    path = got.path.replace(order.folder / f"song{SUFFIXES[probe.container]}")
+    path = got.path.replace(order.folder / f"song{SUFFIXES.get(probe.container, f'.{probe.container}')}")
     with path.open("rb") as stream:
         os.fsync(stream.fileno())  # before the note says that it is there
     stat = path.stat()

@@ -31,6 +31,23 @@ BATCH = 25
 """Files taken in by one transaction."""
 SAME_RECORDING_S = 3.0
 """Two files of the same artist and title are probably the same recording if their lengths differ by less."""
+UNFINISHED = frozenset({".part", ".partial", ".crdownload", ".download", ".opdownload", ".tmp", ".ytdl"})
+"""Endings that browsers and downloaders give to files that are not complete yet."""
+OTHER_AUDIO = {
+    **dict.fromkeys((".mid", ".midi", ".kar", ".rmi"), "a MIDI file (notes, no sound)"),
+    **dict.fromkeys((".mod", ".xm", ".it", ".s3m"), "a tracker module (notes, no sound)"),
+    **dict.fromkeys((".m4p", ".aax", ".aa", ".aaxc"), "an encrypted file (DRM)"),
+    **dict.fromkeys((".ra", ".rm", ".ram"), "RealAudio"),
+    **dict.fromkeys(
+        (".dts", ".dff", ".shn", ".tak", ".ofr", ".voc", ".gsm", ".vqf", ".at3", ".oma"), "a kind of audio"
+    ),
+}
+"""Endings of audio files that are not read, and what they are."""
+NO_AUDIO = frozenset(
+    ".jpg .jpeg .png .gif .webp .bmp .tif .tiff .heic .pdf .txt .nfo .cue .log .m3u .m3u8 .pls .xspf .csv .tsv .json .xml .html "  # noqa: SIM905
+    ".md .rtf .doc .docx .sfv .md5 .ffp .accurip .lrc .srt .ini .db .url .lnk .zip .rar .7z .py .js .css".split()
+)
+"""Endings of files that lie beside songs, and need not be opened."""
 MAX_CSV_BYTES = 50_000_000
 MAX_CSV_COLUMNS = 1_000
 
@@ -48,19 +65,87 @@ class PreviewRow:
     csv: str
 
 
+@dataclass(frozen=True)
+class FolderContent:
+    """The audio `files` below a folder, in a fixed order, and what was `skipped`: path and reason each."""
+
+    files: list[Path]
+    skipped: list[dict[str, str]]
+
+
 def audio_files_in(directory: Path) -> list[Path]:
-    """Files below `directory` whose names end like audio files', in a fixed order; hidden ones are passed over."""
+    """Audio files below `directory`, in a fixed order; see `look_through`."""
+    return look_through(directory).files
+
+
+def look_through(directory: Path) -> FolderContent:
+    """What of the files below `directory` is audio: by their names, or by how they begin where the name says nothing.
+
+    Hidden folders are passed over, and so are files that are no audio, such as covers. Audio of other kinds, unfinished
+    downloads and hidden audio files are skipped; so are folders that cannot be read, and links to folders, which may lead
+    in circles.
+    """
     if not directory.is_dir():
         raise LibraryError(f"{directory} is not a folder on this computer. Check the spelling, or choose another.")
-    found: list[Path] = []
-    for folder, subfolders, files in os.walk(directory):
+    files: list[Path] = []
+    skipped: list[dict[str, str]] = []
+
+    def skip(path: str | Path, reason: str) -> None:
+        skipped.append({"path": _as_text(Path(path)), "reason": reason})
+
+    def unreadable(error: OSError) -> None:
+        skip(error.filename or directory, f"This folder cannot be read: {error.strerror or error}.")
+
+    for folder, subfolders, names_here in os.walk(directory, onerror=unreadable):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        found += [
-            Path(folder, name)
-            for name in sorted(files)
-            if Path(name).suffix.lower() in waveform.SUFFIXES and not name.startswith(".")
-        ]
-    return found
+        for name in list(subfolders):
+            if Path(folder, name).is_symlink():
+                subfolders.remove(name)
+                skip(Path(folder, name), _about_link(Path(folder, name)))
+        for name in sorted(names_here):
+            path = Path(folder, name)
+            if reason := _not_imported(path):
+                skip(path, reason)
+            elif not name.startswith(".") and _is_audio(path):
+                files.append(path)
+    return FolderContent(files, skipped)
+
+
+def _about_link(link: Path) -> str:
+    """Why a link to a folder is not followed."""
+    target = link.resolve()
+    if link.parent.resolve().is_relative_to(target):
+        return "This is a link to a folder that it is in: following it would have no end."
+    return f"This is a link to another folder, which is not followed. Import that folder itself: {_as_text(target)}"
+
+
+def _not_imported(path: Path) -> str:
+    """Why an audio file is skipped, going by its name; '' if it is not."""
+    suffix = path.suffix.lower()
+    if suffix in UNFINISHED and (Path(path.stem).suffix.lower() in waveform.SUFFIXES or _begins_as_audio(path)):
+        return "This is an unfinished download."
+    if suffix in OTHER_AUDIO and not path.name.startswith("."):
+        return f"This is {OTHER_AUDIO[suffix]}, which Genrescope does not read."
+    hidden = path.name.startswith(".") and not path.name.startswith("._")  # those are macOS's notes on files
+    if hidden and suffix in waveform.SUFFIXES and _begins_as_audio(path):
+        return "This file is hidden: its name begins with a dot."
+    return ""
+
+
+def _is_audio(path: Path) -> bool:
+    """Whether a file is to be looked at: its content decides where its name does not say."""
+    suffix = path.suffix.lower()
+    return suffix in waveform.SUFFIXES or (suffix not in NO_AUDIO and _begins_as_audio(path))
+
+
+def _begins_as_audio(path: Path) -> bool:
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as stream:
+            return waveform.begins_as_audio(stream.read(16))
+    except OSError:
+        return False  # what cannot be read, and is not called audio, is no song
 
 
 def preview(
@@ -148,12 +233,13 @@ def import_folder(
     A file is known by its audio packets: with new tags, a new name, or in another place it is the same recording.
 
     Returns `imported` (new tracks), `already_known`, `duplicates` (the same recording again in this call),
-    `probable_duplicates` (pairs of paths, imported but told), `failed` (path and reason). Doing it again changes
-    nothing; a call that was cut off goes on where it was, under the same `job_id`.
+    `probable_duplicates` (pairs of paths, imported but told), `skipped` (what is no readable audio file, or folder: see
+    `look_through`) and `failed` (path and reason). Doing it again changes nothing; a call that was cut off goes on where it was, under the same `job_id`.
     """
     if genre_from == "csv" and csv_file is None:
         raise LibraryError("To take genres from a CSV, say which (--csv FILE).")
-    files = audio_files_in(directory)
+    content = look_through(directory)
+    files = content.files
     table = read_csv(csv_file, directory) if csv_file else {}
     learn_packets(library, settings, check=lambda: on_progress(0, len(files)))
     known_files = _KnownFiles(library)
@@ -205,7 +291,12 @@ def import_folder(
     library.add_files(batch, playlist=playlist, job_id=job_id)
     on_progress(len(files), len(files))
     pairs = probable_duplicates(library.names(), new)
-    return {**counts, "probable_duplicates": [list(pair) for pair in pairs], "failed": failed}
+    return {
+        **counts,
+        "probable_duplicates": [list(pair) for pair in pairs],
+        "skipped": content.skipped,
+        "failed": failed,
+    }
 
 
 def probable_duplicates(

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from core.audio.waveform import DecodeReport, TooLongError, as_flac, as_wav, blocks, excerpt, load, probe
 from core.errors import AudioError
-from tests.sounds import CODECS, edit_tags, pcm_wav, tone, write_float_wav, write_sound
+from tests.sounds import CODECS, edit_tags, encode, pcm_wav, tone, write_float_wav, write_sound
 
 RATE = 16_000
 LOSSLESS = (".flac", ".wav", ".aiff")
@@ -91,9 +91,66 @@ def test_lossy_stereo_is_as_loud_as_it_was(tmp_path: Path, suffix: str) -> None:
     assert level(load(path)) == pytest.approx(0.5, rel=0.02)
 
 
-def test_opposite_channels_cancel(tmp_path: Path) -> None:
-    sine = tone(440, 1)
-    assert np.abs(load(write_sound(tmp_path / "song.wav", np.stack([sine, -sine])))).max() < 1e-4
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".mp3", ".ogg", ".m4a"])
+@pytest.mark.parametrize("gain", [-1.0, -0.97])
+def test_of_channels_that_cancel_each_other_out_one_is_heard(tmp_path: Path, suffix: str, gain: float) -> None:
+    sine = tone(440, 3)
+    y, report = decoded(write_sound(tmp_path / f"song{suffix}", np.stack([sine, gain * sine])))
+    assert report.peak > 0.4 and level(y) == pytest.approx(0.5, rel=0.03)
+    silent_side = load(write_sound(tmp_path / f"side{suffix}", np.stack([sine, 0 * sine])))
+    assert level(silent_side) == pytest.approx(0.25, rel=0.03), "the mean, as ever"
+
+
+@pytest.mark.parametrize(
+    ("suffix", "container", "codec"),
+    [(".mkv", "matroska", "flac"), (".mp4", "mp4", "aac"), (".mka", "matroska", "libopus")],
+)
+def test_where_the_first_track_is_silent_the_one_with_sound_is_heard(
+    tmp_path: Path, suffix: str, container: str, codec: str
+) -> None:
+    sine, silence = np.tile(tone(440, 3), (2, 1)), np.zeros((1, 3 * 48_000))
+    late = np.concatenate([np.zeros(2 * 48_000), tone(440, 1)])
+    tracks = {
+        "second": (silence, sine),
+        "third": (silence, silence, sine),
+        "first": (sine, np.tile(tone(880, 3), (2, 1))),
+    }
+    for name, sounds in tracks.items():
+        path = encode(tmp_path / f"{name}{suffix}", container, codec, *sounds)
+        assert level(load(path)) == pytest.approx(0.5, rel=0.03)
+        assert packets(path) == packets(encode(tmp_path / f"alone{suffix}", container, codec, sine))
+    y = load(encode(tmp_path / f"late{suffix}", container, codec, late, tone(880, 3)))
+    assert np.abs(y[:RATE]).max() < 0.01 and abs(np.abs(np.fft.rfft(y)).argmax() / y.size * RATE - 440) < 3, (
+        "it begins late"
+    )
+    y = load(encode(tmp_path / f"none{suffix}", container, codec, silence, silence))
+    assert np.abs(y).max() < 1e-4
+
+
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_mp3_of_varying_rate_is_not_cut_off(tmp_path: Path, header: bool, order: int) -> None:
+    """Without a head that counts its frames FFmpeg estimates its length from the first ones: far too long, or too short."""
+    y = np.concatenate([0.001 * noise(8), noise(8)][::order])
+    path = tmp_path / "a.mp3"
+    with av.open(str(path), "w", format="mp3", options={"write_xing": str(int(header))}) as container:
+        stream = container.add_stream("libmp3lame", rate=48_000, layout="mono", options={"q": "9"})
+        stream.codec_context.qscale = True
+        stream.codec_context.global_quality = 9 * 118
+        resampler = av.AudioResampler(format=stream.format, layout="mono", rate=48_000)
+        frame = av.AudioFrame.from_ndarray(np.asarray(y[None], np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 48_000
+        for converted in resampler.resample(frame):
+            container.mux(stream.encode(converted))
+        container.mux(stream.encode(None))
+    with av.open(str(path)) as container:
+        guessed_s = container.duration / av.time_base
+    assert header or abs(guessed_s - 16) > 2, "the estimate is wrong, or this test shows nothing"
+    told, report = decoded(path)
+    assert (report.state, report.reason) == ("ok", "") and report.duration_s == pytest.approx(16, abs=0.1)
+    assert len(load(path, max_s=17)) == len(told)
+    assert probe(path).duration_s == (pytest.approx(16, abs=0.1) if header else None)
+    assert probe(path, read_packets=True).duration_s == pytest.approx(16, abs=0.1)
 
 
 def test_frequencies_above_the_new_limit_do_not_fold_down(tmp_path: Path) -> None:

@@ -13,16 +13,25 @@ from typing import Any
 import pytest
 
 from core.audio import waveform
+from core.audio.codes import codes_of
 from core.database import Database
 from core.errors import LibraryError
 from core.files import sha256_of
 from core.library import importing
-from core.library.importing import audio_files_in, import_folder, preview, probable_duplicates, read_csv
+from core.library.importing import (
+    audio_files_in,
+    import_folder,
+    look_through,
+    preview,
+    probable_duplicates,
+    read_csv,
+)
 from core.library.playlists import Playlists
 from core.library.store import Library, TrackRow
 from core.music import ListedTrack, Playlist
+from core.recipes import SpectrogramRecipe
 from core.settings import Settings
-from tests.sounds import edit_tags, tone, write_sound
+from tests.sounds import edit_tags, encode, tone, write_sound
 
 RECIPE = "any"
 Import = Callable[..., dict[str, Any]]
@@ -62,7 +71,7 @@ def rows(library: Library) -> Callable[[], list[TrackRow]]:
 def answer(imported: int = 0, already_known: int = 0, duplicates: int = 0) -> dict[str, Any]:
     """An import's result where nothing failed or looked double."""
     counts = {"imported": imported, "already_known": already_known, "duplicates": duplicates}
-    return {**counts, "probable_duplicates": [], "failed": []}
+    return {**counts, "probable_duplicates": [], "skipped": [], "failed": []}
 
 
 def label(row: TrackRow) -> str | None:
@@ -108,7 +117,99 @@ def test_an_empty_folder_gives_nothing(take_in: Import, music: Path) -> None:
 def test_a_folder_that_leads_into_itself_does_no_harm(take_in: Import, music: Path) -> None:
     sound(music / "rock" / "a.flac")
     (music / "rock" / "again").symlink_to(music)
+    result = take_in()
+    (skipped,) = result.pop("skipped")
+    assert result | {"skipped": []} == answer(imported=1)
+    assert skipped["path"] == str(music / "rock" / "again") and "no end" in skipped["reason"]
+
+
+def test_links_to_folders_and_unreadable_folders_are_told(
+    take_in: Import, music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound(music / "rock" / "a.flac")
+    sound(tmp_path / "elsewhere" / "b.flac", 500)
+    (music / "linked").symlink_to(tmp_path / "elsewhere")
+    (music / "itself").symlink_to(music / "itself")
+    (music / "one").symlink_to(music / "two")
+    (music / "two").symlink_to(music / "one")
+    (music / "gone").symlink_to(tmp_path / "nowhere")
+    (music / "locked").mkdir()
+    scandir = os.scandir
+
+    def locked(path: Any) -> Any:
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", locked)  # who runs tests as root may read every folder
+    content = look_through(music)
+    assert [path.name for path in content.files] == ["a.flac"]
+    told = {Path(item["path"]).name: item["reason"] for item in content.skipped}
+    assert set(told) == {"linked", "locked"}, "links that lead nowhere are no folders, and not called songs"
+    assert str(tmp_path / "elsewhere") in told["linked"] and "Permission denied" in told["locked"]
+    result = take_in()
+    assert (result["imported"], len(result["skipped"])) == (1, 2)
+    assert take_in(directory=music / "linked")["imported"] == 1, "named by the person it is read"
+
+
+BESIDE_SONGS = {
+    "cover.jpg": b"\xff\xd8\xff\xe0", "folder.png": b"\x89PNG", "booklet.pdf": b"%PDF-1.4", "album.cue": b"FILE", "info.nfo": b"x",
+    "notes.txt": b"\xff\xfeI\x00", "list.m3u8": b"#EXTM3U", ".DS_Store": b"\x00\x00\x00\x01Bud1", "._a.mp3": b"\x00\x05\x16\x07",
+    "Thumbs.db": b"\xd0\xcf\x11\xe0", "README": b"read me", "art.webp": b"RIFF\x00\x00\x00\x00WEBP", "photo.heic": b"\x00\x00\x00\x18ftypheic",
+    "empty": b"", "film.avi": b"RIFF\x00\x00\x00\x00AVI LIST", "rip.log": b"EAC", "checks.sfv": b"; ", "state.json": b"{}",
+}  # fmt: skip
+
+
+def test_what_lies_beside_songs_is_no_failure(take_in: Import, music: Path) -> None:
+    sound(music / "rock" / "a.flac")
+    for name, content in BESIDE_SONGS.items():
+        (music / "rock" / name).write_bytes(content * 50)
     assert take_in() == answer(imported=1)
+
+
+def test_audio_that_is_skipped_is_listed_with_the_reason(take_in: Import, music: Path) -> None:
+    song = sound(music / "rock" / "a.mp3")
+    for name in ("b.mp3.part", "c.crdownload", ".hidden.mp3"):
+        clone(song, music / "rock" / name)
+    for name in ("song.mid", "book.aax", "old.ra", "shop.m4p", "module.xm"):
+        (music / "rock" / name).write_bytes(b"x" * 99)
+    (music / "rock" / "unsaved.tmp").write_bytes(b"a letter")
+    result = take_in()
+    assert (result["imported"], result["failed"]) == (1, [])
+    told = {Path(item["path"]).name: item["reason"] for item in result["skipped"]}
+    assert told.keys() == {
+        "b.mp3.part",
+        "c.crdownload",
+        ".hidden.mp3",
+        "song.mid",
+        "book.aax",
+        "old.ra",
+        "shop.m4p",
+        "module.xm",
+    }
+    assert "unfinished" in told["c.crdownload"] and "MIDI" in told["song.mid"] and "hidden" in told[".hidden.mp3"]
+    assert result["skipped"] == take_in()["skipped"]
+
+
+KINDS_OF_FILE = {
+    ".mp2": ("mp2", "mp2"), ".mkv": ("matroska", "flac"), ".weba": ("webm", "libopus"), ".m4r": ("ipod", "aac"),
+    ".mov": ("mov", "aac"), ".m4b": ("ipod", "aac"), ".wv": ("wv", "wavpack"), ".au": ("au", "pcm_s16be"), ".tta": ("tta", "tta"),
+    ".aifc": ("aiff", "pcm_s16le"), ".caf": ("caf", "pcm_s16le"), ".w64": ("w64", "pcm_s16le"), ".ac3": ("ac3", "ac3"),
+    ".wma": ("asf", "wmav2"), ".snd": ("au", "pcm_mulaw"), ".mka": ("matroska", "libmp3lame"), ".3gp": ("3gp", "aac"),
+}  # fmt: skip
+
+
+def test_every_kind_of_file_that_decodes_is_imported(
+    take_in: Import, rows: Callable[[], list[TrackRow]], music: Path
+) -> None:
+    music.mkdir()
+    for number, (suffix, (container, codec)) in enumerate(KINDS_OF_FILE.items()):
+        encode(music / f"a{number}{suffix}", container, codec, tone(300 + 20 * number, 1, sample_rate=48_000))
+    sound(music / "plain.mp3", 1_000).rename(music / "no ending")
+    sound(music / "plain.m4a", 1_100).rename(music / "odd.ending")
+    assert take_in() == answer(imported=len(KINDS_OF_FILE) + 2)
+    assert all(row.duration_s == pytest.approx(1, abs=0.1) for row in rows() if "a" in row.title)
+    assert {codes_of(Path(row.path), SpectrogramRecipe())[1].state for row in rows()} == {"ok"}
 
 
 # -- genre and names ---------------------------------------------------------------------------------------------------
