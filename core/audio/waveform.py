@@ -85,6 +85,8 @@ ESTIMATED = ("mp3", "aac", "ac3", "eac3")
 """Containers that are bare packets and do not announce a length: FFmpeg estimates it from the first bit rate."""
 VBR_HEADERS = (b"Xing", b"Info", b"VBRI")
 """One of these in the first frame of an mp3 says that it holds the number of frames."""
+MAX_ID3V2 = 10
+"""ID3v2 tags before the sound that are looked behind: more than two are a mistake."""
 FIRST_FRAME = 1024
 """Bytes that are looked at where the sound begins: with those marks in the first 200."""
 TAIL = 256
@@ -434,14 +436,15 @@ class _Seekable:
 
 def _after_id3v2(stream: BinaryIO) -> tuple[int, bytes]:
     """(where the sound begins after any ID3v2 tags, the first bytes there)."""
-    at = 0
-    while True:
+    at, head = 0, b""
+    for _ in range(MAX_ID3V2):
         stream.seek(at)
         head = stream.read(FIRST_FRAME)
         if head[:3] != b"ID3" or len(head) < 10:
-            return at, head
+            break
         size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
         at += 10 + size + (10 if head[5] & 0x10 else 0)  # a footer repeats the head
+    return at, head
 
 
 def _behind_id3v2(head: bytes) -> str | None:
@@ -461,7 +464,7 @@ def _end_of_sound(stream: BinaryIO, start: int, size: int, head: bytes) -> tuple
         stream.seek(max(start, end - TAIL))
         tail = stream.read(min(TAIL, end - start))
         footer = tail[-32:]
-        if footer[:8] == b"APETAGEX" and not head.startswith(READ_APE):
+        if footer[:8] == b"APETAGEX" and len(footer) == 32 and not head.startswith(READ_APE):
             length = int.from_bytes(footer[12:16], "little") + (32 if footer[23] & 0x80 else 0)  # without its head
         elif tail[-9:] == b"LYRICS200" and tail[-15:-9].isdigit():
             length = int(tail[-15:-9]) + 15

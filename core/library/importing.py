@@ -13,7 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from core.audio import waveform
+from core.audio.codes import codes_of
+from core.audio.store import SpectrogramStore
 from core.errors import AudioError, GenrescopeError, LibraryError, WorkspaceError
 from core.files import sha256_of, whole
 from core.jobs.compute import Limits, fan_out
@@ -22,6 +26,7 @@ from core.library.preprocessing import learn_packets
 from core.library.store import FoundFile, KnownFile, Library
 from core.music import Vote
 from core.names import MAX_GENRE, clean
+from core.recipes import SpectrogramRecipe
 from core.settings import Settings
 
 GenreFrom = Literal["folder", "top-folder", "tag", "csv"]
@@ -250,7 +255,10 @@ def import_folder(
     batch: list[FoundFile] = []
     playlist = playlist or ("folder", str(directory), directory.name)
 
-    looks = (_Look(number, path, known_files.at(path), settings.max_audio_bytes) for number, path in enumerate(files))
+    looks = (
+        _Look(number, path, known_files.at(path), settings.max_audio_bytes, settings.spectrograms)
+        for number, path in enumerate(files)
+    )
     for number, (path, seen_as) in enumerate(
         zip(files, _looked_at(looks, settings, on_progress, len(files)), strict=True)
     ):
@@ -333,17 +341,19 @@ class _Look:
     path: Path
     known: KnownFile | None
     max_bytes: int
+    spectrograms: Path
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """What was seen of a file."""
+    """What was seen of a file; `sounds_as` is the key of the recording that it was found to be by its sound, if it was."""
 
     packets_sha256: str
     file_sha256: str
     size_bytes: int
     mtime_ns: int
     probe: waveform.Probe
+    sounds_as: str = ""
 
 
 class _KnownFiles:
@@ -362,6 +372,8 @@ class _KnownFiles:
 
     def find(self, path: Path, seen: _Seen) -> KnownFile | None:
         """The audio file that this one is: the one in its place, or else one with the same bytes, or the same packets."""
+        if seen.sounds_as:
+            self._by_packets.setdefault(seen.packets_sha256, self._by_key[seen.sounds_as])
         here, same_file = self.at(path), self._by_key.get(seen.file_sha256)
         if here and here.packets_sha256 == seen.packets_sha256:
             return here
@@ -380,7 +392,29 @@ def _look(order: _Look) -> _Seen:
         packets_sha256, file_sha256 = known.packets_sha256, known.file_sha256
     file_sha256 = file_sha256 or sha256_of(order.path)  # first: what is read again then comes from memory
     probe = waveform.probe(order.path, max_bytes=order.max_bytes, check_sound=True, read_packets=not packets_sha256)
-    return _Seen(packets_sha256 or probe.packets_sha256, file_sha256, stat.st_size, stat.st_mtime_ns, probe)
+    same = known and not known.packets_sha256 and file_sha256 != known.sha256 and _sounds_the_same(order, known)
+    return _Seen(
+        packets_sha256 or probe.packets_sha256,
+        file_sha256,
+        stat.st_size,
+        stat.st_mtime_ns,
+        probe,
+        known.sha256 if known and same else "",
+    )
+
+
+def _sounds_the_same(order: _Look, known: KnownFile) -> bool:
+    """Whether a file that was changed before its packets were ever read has the spectrogram that was made of it before.
+
+    Only after an update from a version that did not read packets, and the one case in which a known song is decoded again.
+    """
+    recipe = SpectrogramRecipe()
+    try:
+        before = SpectrogramStore(order.spectrograms, recipe.fingerprint).read(known.sha256)
+        codes, _ = codes_of(order.path, recipe, max_bytes=order.max_bytes)
+    except AudioError:
+        return False
+    return before.shape == codes.shape and int(np.max(np.abs(before.astype(np.int16) - codes), initial=0)) <= 1
 
 
 def _looked_at(
