@@ -238,8 +238,9 @@ def import_folder(
     A file is known by its audio packets: with new tags, a new name, or in another place it is the same recording.
 
     Returns `imported` (new tracks), `already_known`, `duplicates` (the same recording again in this call),
-    `probable_duplicates` (pairs of paths, imported but told), `skipped` (what is no readable audio file, or folder: see
-    `look_through`) and `failed` (path and reason). Doing it again changes nothing; a call that was cut off goes on where it was, under the same `job_id`.
+    `probable_duplicates` (pairs of paths, imported but told), `skipped` (audio files and folders that
+    were passed over: path and reason) and `failed` (likewise). Doing it again changes nothing; a call that was cut off goes
+    on where it was, under the same `job_id`.
     """
     if genre_from == "csv" and csv_file is None:
         raise LibraryError("To take genres from a CSV, say which (--csv FILE).")
