@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import state, ui
 from core.jobs import kinds
-from core.learning.splits import MIN_SONGS
+from core.learning.splits import MIN_SONGS, artist_groups
 from core.music import Song
 from core.quality.asked import Asked
 
@@ -45,11 +45,12 @@ def ask_form(songs: Sequence[Song], *, again: bool) -> None:
             st.rerun()
 
 
-def _songs_and_artists(songs: Sequence[Song]) -> tuple[Counter[str], Mapping[str, set[str]]]:
+def _songs_and_artists(songs: Sequence[Song]) -> tuple[Counter[str], Mapping[str, set[int]]]:
+    """Songs of each genre, and the groups of artists that folds keep apart."""
     counts = Counter(song.label.top for song in songs)
-    artists: defaultdict[str, set[str]] = defaultdict(set)
-    for song in songs:
-        artists[song.label.top].add(song.artist or song.sha256)
+    artists: defaultdict[str, set[int]] = defaultdict(set)
+    for song, group in zip(songs, artist_groups(songs).tolist(), strict=True):
+        artists[song.label.top].add(group)
     return counts, artists
 
 

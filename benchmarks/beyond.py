@@ -32,7 +32,9 @@ from core.inference.prediction import predict
 from core.inference.unknown import claim
 from core.learning import model
 from core.learning.plan import Request
+from core.learning.splits import artist_groups
 from core.learning.training import train
+from core.library.identity import shared_artist_keys
 from core.library.runs import Runs
 from core.music import FloatArray, Song
 from core.recipes import SpectrogramRecipe, TrainingRecipe
@@ -89,7 +91,7 @@ def precision(vectors: FloatArray, songs: list[Song]) -> float:
     directions = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     shares = []
     for place, song in enumerate(songs):
-        others = [i for i, other in enumerate(songs) if other.artist != song.artist]
+        others = [i for i, other in enumerate(songs) if not _share_an_artist(song, other)]
         order = sorted(others, key=lambda i: -float(directions[i] @ directions[place]))[:NEAREST]
         shares.append(np.mean([songs[i].label.top == song.label.top for i in order]))
     return float(np.mean(shares))
@@ -98,9 +100,16 @@ def precision(vectors: FloatArray, songs: list[Song]) -> float:
 def chance(songs: list[Song]) -> float:
     """The same share, of songs drawn at random."""
     shares = [
-        np.mean([other.label.top == song.label.top for other in songs if other.artist != song.artist]) for song in songs
+        np.mean([other.label.top == song.label.top for other in songs if not _share_an_artist(song, other)])
+        for song in songs
     ]
     return float(np.mean(shares))
+
+
+def _share_an_artist(song: Song, other: Song) -> bool:
+    """Whether two songs share an artist; songs without an artist are all counted as one's."""
+    keys, others = (shared_artist_keys(one.artist, one.title) for one in (song, other))
+    return bool(keys & others) if keys and others else song.artist == other.artist
 
 
 def left_out(answering: model.Model, clips: Workspace) -> dict[str, float]:
@@ -108,9 +117,9 @@ def left_out(answering: model.Model, clips: Workspace) -> dict[str, float]:
     assert answering.space is not None
     songs = clips.library.songs(RECIPE.fingerprint)
     features = song_features(clips, answering, songs)
-    artists = sorted({song.artist or song.sha256 for song in songs})
-    tested = set(np.random.default_rng(0).permutation(artists)[: len(artists) // 3])
-    is_test = [(song.artist or song.sha256) in tested for song in songs]
+    groups = artist_groups(songs)
+    tested = set(np.random.default_rng(0).permutation(np.unique(groups))[: len(set(groups)) // 3])
+    is_test = [group in tested for group in groups]
     genres = [song.label.top for song in songs]
     areas = {}
     for genre in sorted(set(genres)):

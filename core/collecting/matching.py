@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from rapidfuzz import fuzz
 
-from core.library.titles import people, read_title, words
+from core.library.names import artists, words
+from core.library.titles import read_title
 from core.music import Candidate, ListedTrack
 
 VERSION = 1
@@ -270,15 +271,15 @@ def _artist(track: ListedTrack, candidate: Candidate, found: _Words) -> float:
 
 def _names(artist: str, credited: Iterable[str]) -> bool:
     """Whether one of the names is this artist, or holds it: "Taco Hemingway und OKI"."""
-    wanted = set(people(artist)[:1])
+    wanted = {one.key for one in artists(artist)[:1]}
     bare = _without_article(words(artist))
-    return any(wanted & set(people(name)) or _phrase(bare, words(name)) for name in credited if name)
+    return any(wanted & {one.key for one in artists(name)} or _phrase(bare, words(name)) for name in credited if name)
 
 
 def _nearly_names(artist: str, credited: Iterable[str]) -> bool:
     name = "".join(words(artist))
     return len(name) >= 5 and any(
-        fuzz.ratio(name, other) >= _ALIKE for one in credited for other in people(one) if len(other) >= 5
+        fuzz.ratio(name, other.key) >= _ALIKE for one in credited for other in artists(one) if len(other.key) >= 5
     )
 
 
@@ -300,7 +301,7 @@ def _is_official(track: ListedTrack, candidate: Candidate) -> bool:
 
 def _has_a_stranger(track: ListedTrack, candidate: Candidate) -> bool:
     """Whether the candidate's title credits somebody whom the track does not name."""
-    known = {person for artist in track.artists for person in people(artist)} | read_title(track.title).featured
+    known = {one.key for credit in track.artists for one in artists(credit)} | read_title(track.title).featured
     title = "".join(words(track.title))  # "With the Moon Behind" credits nobody
     return any(person not in title for person in read_title(candidate.title).featured - known)
 

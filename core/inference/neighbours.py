@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.library.names import artists_in
+from core.library.identity import shared_artist_keys
+from core.library.names import artist_keys
 from core.music import FloatArray
 
 if TYPE_CHECKING:
@@ -73,13 +74,13 @@ def similar(
 
     Tracks that are set aside are left out.
     """
-    names = artists_in(not_by)
+    names = artist_keys(not_by)
     found: list[Similar] = []
     for neighbour in neighbourhood.ranked(embedding):
         if len(found) == n:
             break
         track = tracks.get(neighbour.track_id)
-        if track is None or track.set_aside or names & artists_in(track.artist):
+        if track is None or track.set_aside or (names and names & shared_artist_keys(track.artist, track.title)):
             continue
         if sha256 and sha256 in (track.sha256, track.packets_sha256):
             continue

@@ -10,7 +10,8 @@ from itertools import combinations
 
 from core.errors import LeakError
 from core.learning.splits import Split, recording_keys
-from core.library.names import artists_in
+from core.library.identity import shared_artist_keys
+from core.library.names import artists, comparable
 from core.library.store import BandStatistics
 from core.music import Song
 
@@ -53,7 +54,7 @@ def find(split: Split, pairs: Iterable[tuple[str, str]] = ()) -> list[Leak]:
 
     for side, other in combinations(SIDES, 2):
         for key in keyed[side].keys() & keyed[other].keys():
-            add(_what(key), (side, keyed[side][key]), (other, keyed[other][key]))
+            add(_what(key, keyed[side][key]), (side, keyed[side][key]), (other, keyed[other][key]))
     for a, b in pairs:
         for one in place.get(a, ()):
             for two in place.get(b, ()):
@@ -85,22 +86,25 @@ def refuse(split: Split, statistics: BandStatistics, pairs: Iterable[tuple[str, 
 
 
 def artists_on_both_sides(split: Split) -> Sequence[str]:
-    """Artists of the test side that training knows, comparable, by name."""
-    trained = {artist for song in split.train for artist in artists_in(song.artist)}
-    return sorted(trained & {artist for song in split.test for artist in artists_in(song.artist)})
+    """Keys of artists of the test side that training knows, in order."""
+    trained = {key for song in split.train for key in shared_artist_keys(song.artist, song.title)}
+    return sorted(trained & {artist.key for song in split.test for artist in artists(song.artist)})
 
 
 def _keys(song: Song) -> Iterator[tuple[object, ...]]:
     yield ("file", song.sha256)
-    yield from (("artist", artist) for artist in artists_in(song.artist))
+    yield from (("artist", key) for key in shared_artist_keys(song.artist, song.title))
     yield from (("recording", *key) for key in recording_keys(song))
 
 
-def _what(key: tuple[object, ...]) -> str:
+def _what(key: tuple[object, ...], song: Song) -> str:
     kind, name = key[0], key[1]
     if kind == "file":
         return f"the file {str(name)[:12]}"
-    return f'the artist "{name}"' if kind == "artist" else f'the recording "{name}", by title and length,'
+    if kind == "recording":
+        return f'the recording "{name}", by title and length,'
+    named = next((artist.name for artist in artists(song.artist) if artist.key == name), str(name))
+    return f'the artist "{comparable(named) or named}"'
 
 
 def _named(song: Song) -> str:

@@ -11,7 +11,8 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedGroupKFold
 
 from core.errors import TrainingRefused
-from core.library.names import artists_in, comparable
+from core.library.identity import shared_artist_keys
+from core.library.names import artist_key, artists, comparable
 from core.music import GenreDistribution, Song
 
 MIN_SONGS = 10
@@ -67,8 +68,8 @@ def split_by_artist(
     if holdout_artists is None:
         rest, test = carve(list(range(len(songs))), songs, groups, genres, seed, "test")
     else:
-        wanted = {comparable(artist) for artist in holdout_artists} - {""}
-        test = [i for i, song in enumerate(songs) if comparable(song.artist) in wanted]
+        wanted = {artist_key(artist) for artist in holdout_artists} - {""}
+        test = [i for i, song in enumerate(songs) if artist_key(song.artist) in wanted]
         if not test:
             raise TrainingRefused("None of the artists to hold out is in the library. Check their spelling.")
         touched = {groups[i] for i in test}
@@ -96,7 +97,7 @@ def artist_groups(songs: Sequence[Song], pairs: Iterable[tuple[str, str]] = ()) 
         columns.append(len(songs) + keys.setdefault(key, len(keys)))
 
     for row, song in enumerate(songs):
-        for key in {*artists_in(song.artist), *recording_keys(song)}:
+        for key in {*shared_artist_keys(song.artist, song.title), *recording_keys(song)}:
             join(row, key)
     place = {song.sha256: row for row, song in enumerate(songs)}
     for pair in pairs:
@@ -120,7 +121,7 @@ def recording_keys(song: Song) -> set[tuple[str, str, float]]:
 
 def unknown_artists(songs: Sequence[Song]) -> int:
     """Songs whose artist is not known: each counts as an artist of its own, so results may flatter."""
-    return sum(not artists_in(song.artist) for song in songs)
+    return sum(not artists(song.artist) for song in songs)
 
 
 def check_size(songs: Sequence[Song], genres: tuple[str, ...]) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from core.database import Database, now
 from core.errors import LibraryError
 from core.library.edits import editing, free_id
-from core.library.identity import CERTAIN, DOUBTFUL, identity_key, sameness
+from core.library.identity import CERTAIN, DOUBTFUL, RULES, identity_key, sameness
 from core.music import ListedTrack
 
 BATCH = 500
@@ -171,7 +171,7 @@ class _Shelf:
                 (json.dumps(list(asked)),),
             ):
                 self._put(row["id"], as_listed(row), row["identity"] or "")
-        for row in db.execute("SELECT id, title, artist, album, duration_s, isrc FROM tracks WHERE identity IS NULL"):
+        for row in _unidentified(db):
             old = as_listed(row)
             if (key := identity_key(old.artists, old.title)) in wanted:
                 self._put(row["id"], old, key)
@@ -293,11 +293,19 @@ def _batches(tracks: Sequence[ListedTrack]) -> Iterable[Sequence[ListedTrack]]:
 
 
 def identify_old(db: sqlite3.Connection) -> None:
-    """Work out the identity of tracks that came before there was one."""
-    rows = db.execute("SELECT id, title, artist, album, duration_s, isrc FROM tracks WHERE identity IS NULL").fetchall()
-    for row in rows:
+    """Work out the identity of tracks that have none, or one made by earlier rules."""
+    for row in _unidentified(db).fetchall():
         track = as_listed(row)
         db.execute("UPDATE tracks SET identity = ? WHERE id = ?", (identity_key(track.artists, track.title), row["id"]))
+
+
+def _unidentified(db: sqlite3.Connection) -> sqlite3.Cursor:
+    """Tracks without an identity by today's `RULES`, but for those that have `NO_IDENTITY`."""
+    return db.execute(
+        "SELECT id, title, artist, album, duration_s, isrc FROM tracks "
+        "WHERE identity IS NULL OR identity > '' AND identity < ? OR identity > ?",
+        (f"{RULES}|", f"{RULES}}}"),
+    )
 
 
 def _last(now_in: Mapping[int, int], track_id: int) -> int:

@@ -1,7 +1,7 @@
 """When are two listed tracks one recording? Pure.
 
-Names are compared in three parts: the main artist, the base of the title, and the version (live, remix, ...), which
-`titles` reads. Tracks whose names agree are then compared by length, credits and ISRC. Two recordings are rather left
+Names are compared in three parts: the main artist, which `names` reads, the base of the title, and the version (live,
+remix, ...), which `titles` reads. Tracks whose names agree are then compared by length, credits and ISRC. Two recordings are rather left
 apart, or shown to a person, than made one.
 """
 
@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from rapidfuzz import fuzz
 
-from core.library.titles import people, read_title
+from core.library import names
+from core.library.titles import read_title
 from core.music import ListedTrack
 
-RULES = 1
+RULES = 2
 """Version of these rules: it begins every key, so that keys made by other rules are recognised, and made anew."""
 
 CERTAIN = 0.9
@@ -38,6 +39,7 @@ _LIMITS = {
     "different ISRCs": 0.8,
     "a guest in one title only": 0.8,
     "other artists beside the first": 0.7,
+    "one artist's name is part of the other's": 0.7,
     "lengths differ by some seconds": 0.6,
     "artist unknown on both sides": 0.6,
     "artist unknown on one side": 0.5,
@@ -72,16 +74,33 @@ def featured(title: str) -> frozenset[str]:
 
 
 def main_artist(artists: Sequence[str]) -> str:
-    """The first artist, comparable: without case, accents, punctuation, spaces and a leading "the"; '' if unknown.
+    """The key of the first artist, as `names.artists` reads it; '' if unknown.
 
     Of a joined name it is the first part, as sources do not agree on who is one artist: "simon" of `Simon & Garfunkel`.
     """
-    return next((found[0] for found in map(people, artists) if found), "")
+    return next((found[0].key for found in map(names.artists, artists) if found), "")
 
 
 def credits(track: ListedTrack) -> frozenset[str]:
     """Everyone credited, comparable: all artists, joined names taken apart, and those featured in the title."""
-    return frozenset(person for artist in track.artists for person in people(artist)) | featured(track.title)
+    named = frozenset(artist.key for credit in track.artists for artist in names.artists(credit))
+    return named | featured(track.title)
+
+
+def shared_artist_keys(credit: str, title: str) -> frozenset[str]:
+    """Keys by which two songs share an artist, guests in titles included: they do if they have one in common.
+
+    Whatever `main_artist` or `credits` call one artist has one key here, too. Empty if nobody is named.
+
+    Parameters
+    ----------
+    credit : str
+        The artist field; several artists joined in any way.
+    title : str
+        The song's title, for "(feat. B)".
+
+    """
+    return names.artist_keys(credit) | featured(title)
 
 
 def identity_key(artists: Sequence[str], title: str) -> str:
@@ -126,10 +145,18 @@ def _findings(a: ListedTrack, b: ListedTrack, apart_s: float | None) -> Iterator
     credits_a, credits_b = credits(a), credits(b)
     if not (credits_a <= credits_b or credits_b <= credits_a):
         yield "other artists beside the first"
+    elif _is_part_of_a_name(a, credits_b) or _is_part_of_a_name(b, credits_a):
+        yield "one artist's name is part of the other's"
     elif apart_s and apart_s > EXACT_LENGTH_S and (featured(a.title) - credits_b or featured(b.title) - credits_a):
         yield "a guest in one title only"
     if a.isrc and b.isrc:
         yield "different ISRCs"
+
+
+def _is_part_of_a_name(track: ListedTrack, others: frozenset[str]) -> bool:
+    """Whether only a part of the track's first name is among `others`: `Earth, Wind & Fire` may not be `Earth`."""
+    joined = next(filter(None, map(names.joined_name, track.artists)), frozenset[str]())
+    return len(joined) > 1 and not joined <= others
 
 
 def _apart_s(a: ListedTrack, b: ListedTrack) -> float | None:

@@ -22,6 +22,7 @@ from core.errors import AudioError, GenrescopeError, LibraryError, WorkspaceErro
 from core.files import sha256_of, whole
 from core.jobs.compute import Limits, fan_out
 from core.library import names
+from core.library.identity import identity_key, main_artist
 from core.library.preprocessing import learn_packets
 from core.library.store import FoundFile, KnownFile, Library
 from core.music import Vote
@@ -311,16 +312,15 @@ def import_folder(
 def probable_duplicates(
     known: Iterable[tuple[str, str, float | None, str]], new: Container[str]
 ) -> Iterator[tuple[str, str]]:
-    """Pairs (path of a `new` file, path of an older one) with the same artist, title and about the length.
+    """Pairs (path of a `new` file, path of an older one) with the same main artist, title, version and about the length.
 
     `known` as from `Library.names`: (artist, title, duration_s, path), oldest first.
     """
-    groups: dict[tuple[str, str], list[tuple[float | None, str]]] = {}
+    groups: dict[str, list[tuple[float | None, str]]] = {}
     for artist, title, duration_s, path in known:
-        key = names.comparable(artist), names.comparable(title)
-        if not all(key):
+        if not main_artist([artist]) or not names.comparable(title):
             continue
-        group = groups.setdefault(key, [])
+        group = groups.setdefault(identity_key([artist], title), [])
         if path in new:
             for other_s, other in group:
                 if duration_s is None or other_s is None or abs(duration_s - other_s) < SAME_RECORDING_S:

@@ -14,7 +14,7 @@ from core.errors import LibraryError
 from core.library import catalogue, labels
 from core.library.edits import editing, free_id
 from core.library.genres import Names, checked_weights
-from core.library.identity import identity_key
+from core.library.identity import identity_key, main_artist
 from core.music import FloatArray, GenreDistribution, ListedTrack, Song, Vote
 
 
@@ -398,12 +398,12 @@ class Library:
                 "(SELECT count(*) FROM audio_files) with_sound, "
                 "(SELECT count(DISTINCT track_id) FROM track_votes) labelled, "
                 "(SELECT count(DISTINCT genre_id) FROM track_votes) genres, "
-                "(SELECT count(DISTINCT artist) FROM tracks WHERE artist <> '') artists, "
                 "(SELECT count(*) FROM spectrograms WHERE fingerprint = :f AND state = 'done') ready, "
                 "(SELECT count(*) FROM spectrograms WHERE fingerprint = :f AND state = 'failed') failed",
                 {"f": fingerprint},
             ).fetchone()
-        return dict(row)
+            named = db.execute("SELECT DISTINCT artist FROM tracks").fetchall()
+        return {**row, "artists": len({main_artist([name["artist"]]) for name in named} - {""})}
 
     # -- what a person decides -------------------------------------------------------------------------------------
 

@@ -36,7 +36,7 @@ def per_genre(tracks: Iterable[TrackRow]) -> list[GenreCounts]:
         if track.label:
             songs[track.label.top] += 1
             for genre, _ in track.label.weights:
-                artists[genre].add(track.artist)
+                artists[genre].add(main_artist([track.artist]))
                 shared[genre] += len(track.label.weights) > 1
     return sorted(
         (GenreCounts(genre, songs[genre], shared[genre], len(artists[genre])) for genre in artists),
@@ -136,7 +136,7 @@ def _in_turn(tracks: Sequence[TrackRow]) -> list[TrackRow]:
     seen: Counter[str] = Counter()
     turns: list[tuple[int, int, TrackRow]] = []
     for track in tracks:
-        artist = main_artist(tuple(track.artist.split("; ")))
+        artist = main_artist([track.artist])
         turns.append((seen[artist], len(turns), track))
         seen[artist] += 1
     return [track for _, _, track in sorted(turns, key=lambda turn: turn[:2])]

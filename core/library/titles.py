@@ -1,4 +1,4 @@
-"""Reading names as services write them: who plays, what the title proper is, and which version is meant. Pure.
+"""Reading titles as services write them: what the title proper is, which version is meant, and who is credited. Pure.
 
 All comparing is done on lower-case ASCII transliterations, so that `Кино` and `Kino` agree. Noise in a title, such as
 "2011 Remaster", is dropped; a bracket that no rule knows stays part of the title, and all words of a version are kept,
@@ -6,82 +6,12 @@ so that nothing is made one which was written apart.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from anyascii import anyascii
-
+from core.library.names import FEATURING, artists, plain_line, symbols, word_line
 from core.names import clean
-
-# -- words -------------------------------------------------------------------------------------------------------------
-
-_APOSTROPHES = re.compile(r"['`´]")
-_INITIALS = re.compile(r"\b(?:[a-z]\.){2,}")  # R.E.M. is one word
-_WORD = re.compile(r"[a-z0-9]+")
-_S_FOR_DOLLAR = re.compile(r"\$(?=[a-z])|(?<=[a-z])\$")  # A$AP, Joey Bada$$
-_I_FOR_MARK = re.compile(r"(?<=[a-z])!(?=[a-z])")  # P!nk
-
-
-def _plain(text: str) -> str:
-    """`text` on one line, as lower-case ASCII."""
-    if not text.isascii():
-        text = anyascii(unicodedata.normalize("NFKC", text))
-    return clean(text.casefold(), limit=_LONG)
-
-
-def _words(plain: str) -> str:
-    """The words of a plain text by single spaces; "&" and a lonely "n" between words are "and", "pt" is "part"."""
-    if "$" in plain or "!" in plain:
-        plain = _I_FOR_MARK.sub("i", _S_FOR_DOLLAR.sub("s", plain))
-    plain = _INITIALS.sub(lambda match: match.group().replace(".", "") + " ", plain)
-    words = _WORD.findall(_APOSTROPHES.sub("", plain).replace("&", " and "))
-    last = len(words) - 1
-    return " ".join("and" if word == "n" and 0 < i < last else _SHORT.get(word, word) for i, word in enumerate(words))
-
-
-def words(text: str) -> tuple[str, ...]:
-    """The words of any text, comparable: lower-case ASCII without accents and punctuation."""
-    return tuple(_words(_plain(text)).split())
-
-
-_SHORT = {"pt": "part"}
-_LONG = 600
-"""More characters of a name are not read: none is so long, and reading takes time."""
-
-
-def _symbols(plain: str, raw: str) -> str:
-    """Something comparable where there are no words: the symbols themselves. No "|": that separates parts of a key."""
-    return (plain or clean(raw.casefold())).replace("|", "¦")
-
-
-# -- people ------------------------------------------------------------------------------------------------------------
-
-_FEATURING = r"(?:feat|ft|featuring)\b[.\s]*"
-_JOINERS = re.compile(rf"(?<!\d)\s*,|,\s*(?!\d)|;|\s(?:&|\+|/|\*|x|and|vs\.?|versus|with|w/)(?=\s)|[\s(\[]{_FEATURING}")
-_CHANNEL = re.compile(r" - topic$|(?<=\w)vevo$")
-_NOBODY = frozenset({"unknown", "unknownartist", "various", "variousartists", "variousinterprets", "va", "noartist"})
-
-
-@lru_cache(maxsize=65_536)
-def people(artist: str) -> tuple[str, ...]:
-    """Everyone in an artist field, comparable, in order: ("simon", "garfunkel"); empty if it names nobody.
-
-    Comparable is without case, accents, punctuation, spaces and a leading "the"; a name of symbols only is kept as it is.
-    """
-    plain = _CHANNEL.sub("", _plain(artist))
-    names = [name for name in map(_person, _JOINERS.split(plain)) if name] or [_symbols(plain, artist)]
-    return tuple(name for name in names if name and name not in _NOBODY)
-
-
-def _person(plain: str) -> str:
-    """One plain name as a single word: spaces are dropped too, as in `AC/DC`, `AC-DC` and `ACDC`."""
-    words = _words(plain).split()
-    if len(words) > 1 and words[0] == "the":
-        del words[0]
-    return "".join(words)
-
 
 # -- titles ------------------------------------------------------------------------------------------------------------
 
@@ -106,10 +36,10 @@ _DASH = re.compile(r"(?:^|\s)-+(?:\s|$)")
 _ANY_PART = re.compile(r"\s*[;/|,()\[\]{}]\s*|\s-+\s")
 _BRACKET = re.compile(r"([(\[{)\]}])")
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
-_BARE_CREDIT = re.compile(rf"(?<=\S)\s{_FEATURING}(?=\S)")
+_BARE_CREDIT = re.compile(rf"(?<=\S)\s{FEATURING}(?=\S)")
 _CREDIT = re.compile(
     # "(with You)" is a part of the title; "(with Strings)" is an arrangement
-    rf"^(?:{_FEATURING}|w/\s*|(?:duet )?with (?!(?:or|you|your|u|me|my|a|an|no|it|its|this|that|all|us|him|her|them|out|"
+    rf"^(?:{FEATURING}|w/\s*|(?:duet )?with (?!(?:or|you|your|u|me|my|a|an|no|it|its|this|that|all|us|him|her|them|out|"
     r"love|strings|orchestra|piano|vocals?|lyrics|subtitles|intro|outro)\b)|prod(?:uced|\.)? (?:by )?)(?=\S)"
 )
 _QUOTED_FILM = re.compile(r'(?:(?<=[(\[{])|(?<=- ))(?:music )?from (?:the [^"]{0,40})?"[^"]*"')  # may hold brackets
@@ -119,7 +49,7 @@ _PRODUCER = re.compile(r"^prod")
 @lru_cache(maxsize=65_536)
 def read_title(title: str) -> Title:
     """Base, version and credits in `title`. Never fails; the base is '' only if nothing in the title is visible."""
-    plain = _plain(title)
+    plain = plain_line(title)
     kept: list[str] = []
     versions: set[str] = set()
     credit: list[str] = []
@@ -129,10 +59,10 @@ def read_title(title: str) -> Title:
         versions |= piece.versions
         credit.append(piece.featured)
     rest = clean(" ".join(kept))
-    if not rest or not (versions or _words(rest)):  # nothing but brackets or symbols: they are the title
+    if not rest or not (versions or word_line(rest)):  # nothing but brackets or symbols: they are the title
         rest, versions = plain, set()
-    base = _without_credit(_words(rest)) or _symbols(rest, title)
-    featured = frozenset(person for text in credit for person in people(text))
+    base = _without_credit(word_line(rest)) or symbols(rest, title)
+    featured = frozenset(artist.key for text in credit for artist in artists(text))
     return Title(base, ", ".join(sorted(versions)), featured)
 
 
@@ -165,7 +95,7 @@ def _bracketed(plain: str) -> Iterator[tuple[str, bool]]:
 def _read_head(text: str) -> _Read:
     """The title proper: only credits without brackets are taken off it."""
     for match in _BARE_CREDIT.finditer(text):
-        if _is_credit(_words(text[: match.start()]), match.group(), _words(text[match.end() :])):
+        if _is_credit(word_line(text[: match.start()]), match.group(), word_line(text[match.end() :])):
             return _Read(text[: match.start()], featured=text[match.end() :])
     return _Read(text)
 
@@ -245,7 +175,7 @@ def _without_noise(plain: str) -> tuple[str, bool]:
     """Words of a piece without noise; True if what is left is only worth keeping where it names a version."""
     plain = _INCHES.sub(r"\1 inch ", plain)
     rest = _FROM_FILM.sub(" ", plain)
-    words = _words(rest)
+    words = word_line(rest)
     shorter = _REMASTER.sub(" ", words)
     is_noise = rest != plain or shorter != words  # words beside these say who did it, or in which film
     words = " ".join(_VER.sub("version", shorter).split())

@@ -21,7 +21,9 @@ from hypothesis import strategies as st
 
 from core.collecting import matching
 from core.collecting.matching import ACCEPTED, DOUBTFUL, VERSIONS, WEIGHTS, best, judge, rank
-from core.library.titles import people, read_title
+from core.library.identity import main_artist
+from core.library.names import artists
+from core.library.titles import read_title
 from core.music import Candidate, ListedTrack
 from core.sources.lists import read_list
 
@@ -203,7 +205,7 @@ def test_of_real_tracks_of_about_one_length_none_is_taken_for_another(listed_tra
     """Each pair with an artist or a title in common."""
     alike: defaultdict[object, set[int]] = defaultdict(set)
     for number, track in enumerate(listed_tracks):
-        alike[people(track.artists[0])[:1]].add(number)
+        alike[main_artist(track.artists[:1])].add(number)
         alike[read_title(track.title).base].add(number)
     pairs = {
         (listed_tracks[i], listed_tracks[j])
@@ -217,7 +219,7 @@ def test_of_real_tracks_of_about_one_length_none_is_taken_for_another(listed_tra
             continue
         for form in (as_a_label_lists, as_a_fan_does):
             if found := best(wanted, [form(other)]):
-                names = [{name for artist in one.artists for name in people(artist)} for one in (wanted, other)]
+                names = [{found.key for credit in one.artists for found in artists(credit)} for one in (wanted, other)]
                 assert names[0] & names[1], found
                 assert read_title(wanted.title).version == read_title(other.title).version, found
 

@@ -23,7 +23,7 @@ from core.learning import evaluation, metrics, model, speed, trainer
 from core.learning.plan import Plan, Request, make_plan
 from core.learning.trainer import Trainer, learning_rate, standardisation
 from core.learning.training import train
-from core.library.names import artists_in
+from core.library.identity import shared_artist_keys
 from core.library.runs import Epoch, Runs
 from core.library.store import BandStatistics, Library
 from core.recipes import SpectrogramRecipe, TrainingRecipe
@@ -205,7 +205,10 @@ def test_the_card_says_what_it_was_made_of(undisturbed: Undisturbed) -> None:
     told = [song["sha256"] for side in ("train", "validation", "test", "left_out") for song in card.split[side]]
     assert sorted(told) == sorted(songs)
     assert {song["artist"] for song in card.split["test"]} == set(HELD_OUT.holdout_artists or ())
-    by_side = [{name for song in card.split[side] for name in artists_in(song["artist"])} for side in card.split]
+    by_side = [
+        {name for song in card.split[side] for name in shared_artist_keys(song["artist"], song["title"])}
+        for side in card.split
+    ]
     assert all(one.isdisjoint(other) for one, other in itertools.combinations(by_side, 2))
     plan = Plan.from_json(workspace.runs.get("a").plan or {})
     assert plan.data_fingerprint == card.data_fingerprint and Plan.from_json(plan.as_json()) == plan

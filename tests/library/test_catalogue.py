@@ -41,6 +41,27 @@ def rows(database: Database) -> list[ListedTrack]:
 SONG = ListedTrack("Blue Monday", ("New Order",), "Substance", 449.0)
 
 
+@pytest.mark.parametrize("part", ["Earth", "Wind", "Earth, Wind", "Earth & Fire"])
+def test_a_part_of_a_joined_name_is_another_artist(database: Database, part: str) -> None:
+    whole = ListedTrack("Boogie", ("Earth, Wind & Fire",))
+    ids, new = take(database, whole, ListedTrack("Boogie", (part,)), ListedTrack("Boogie", ("Earth", "Wind", "Fire")))
+    assert new == 2 and ids[0] == ids[2] != ids[1]
+
+
+def test_identities_made_by_earlier_rules_are_made_anew(database: Database) -> None:
+    one, other = ListedTrack("Best Part", ("H.E.R.",)), ListedTrack("Best Part", ("Her",))
+    (first,), _ = take(database, one)
+    with database.write() as db:
+        db.execute("UPDATE tracks SET identity = '1|her|best part|'")
+    with database.read() as db:
+        assert recognise(db, [one])[0] == first
+    (again, second), new = take(database, one, other)
+    assert (again, new) == (first, 1) and second != first
+    with database.read() as db:
+        kept = [row["identity"] for row in db.execute("SELECT identity FROM tracks ORDER BY id")]
+    assert kept == [identity_key(track.artists, track.title) for track in (one, other)]
+
+
 @pytest.mark.parametrize(
     ("again", "same"),
     [

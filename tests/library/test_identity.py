@@ -286,6 +286,24 @@ SAMENESS = [
     (track("Song", ""), track("Song", "A"), 0.5, "artist unknown on one side"),
     (track("Song", ""), track("Songs", ""), 0.0, "different titles"),
     (track("+"), track("???"), 0.0, "different titles"),
+    (
+        track("Boogie", "Earth, Wind & Fire", s=None),
+        track("Boogie", "Earth", s=None),
+        0.7,
+        "one artist's name is part of the other's",
+    ),
+    (
+        track("Song", "Crosby, Stills & Nash"),
+        track("Song", "Crosby, Stills, Nash & Young"),
+        0.7,
+        "one artist's name is part of the other's",
+    ),
+    (track("Song", "A & B"), track("Song", "A"), 0.7, "one artist's name is part of the other's"),
+    (track("Song", "A & B"), track("Song", "A", "B"), 0.95, "same names, same length"),
+    (track("Song", "A & B"), track("Song (feat. B)", "A"), 0.95, "same names, same length"),
+    (track("Song", "A feat. B"), track("Song", "A"), 0.95, "same names, same length"),
+    (track("Song", "Earth, Wind & Fire"), track("Song", "Earth", "Wind & Fire"), 0.95, "same names, same length"),
+    (track("Song", "H.E.R."), track("Song", "Her"), 0.0, "different artists"),
     (track("Лето", "Кино"), track("Leto", "KINO"), 0.95, "same names, same length"),
 ]
 
