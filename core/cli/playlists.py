@@ -28,7 +28,8 @@ def playlists_add(
     with command(as_json, home) as settings:
         asked = [_whole(ref) for ref in refs]
         result = do_job(settings, lambda queue: kinds.submit_read(queue, asked, take_in=True))["playlists"]
-        told = [{**row, "ref": ref} for ref, row in zip(refs, result, strict=True)]
+        given = dict(zip(asked, refs, strict=True))
+        told = [{**row, "ref": given[row["ref"]]} for row in result]  # a file may hold several playlists
         lines = [
             f"{row['title']} ({row['source']}): {row['tracks']} tracks, {row['new']} of them new"
             + (f", {row['removed']} not listed any more" if row["removed"] else "")

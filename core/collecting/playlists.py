@@ -1,7 +1,7 @@
 """Playlists from their sources into the library: read, and searched for by genre."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from core.music import Playlist, PlaylistHit
 from core.names import clean
 from core.settings import Settings
 from core.sources.contract import PlaylistSource
+from core.sources.lists import FileSource
 from core.sources.registry import recognise
 
 PREVIEW_TRACKS = 200
@@ -48,12 +49,21 @@ def understand(ref: str, sources: Mapping[str, PlaylistSource]) -> Wanted:
         is_folder = is_there = False
     if is_folder:
         return Wanted(ref, "folder", str(path.resolve()))
-    if said.startswith(("/", "~", "./", "../")) and not is_there:
-        return Wanted(ref, "", "", f"There is no file {clean(said)} on this computer. Check the spelling.")
     try:
         return Wanted(ref, *recognise(ref, dict(sources)))
     except SourceError as error:
+        if said.startswith(("/", "~", "./", "../")) and not is_there:
+            return Wanted(ref, "", "", f"There is no file {clean(said)} on this computer. Check the spelling.")
         return Wanted(ref, "", "", str(error))
+
+
+def all_in(ref: str, sources: Mapping[str, PlaylistSource]) -> list[Wanted]:
+    """The playlists that `ref` names: as `understand`, but each of those in a file that holds several."""
+    wanted = understand(ref, sources)
+    source = sources.get(wanted.source)
+    if not isinstance(source, FileSource):
+        return [wanted]
+    return [replace(wanted, reference=reference) for reference in source.playlists_in(wanted.reference)]
 
 
 def read(

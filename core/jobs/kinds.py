@@ -245,13 +245,14 @@ def submit_read(
 def read_job(context: JobContext) -> dict[str, Any]:
     """Do what `submit_read` asked for."""
     context.check()
-    from core.collecting.playlists import Wanted, read, understand  # spotipy and yt-dlp: only where they are needed
+    from core.collecting.playlists import Wanted, all_in, read  # spotipy and yt-dlp: only where they are needed
     from core.sources.registry import sources
 
     asked = context.job.parameters
     known = sources(context.settings)
+    wanted = [all_in(ref, known) if isinstance(ref, str) else [Wanted(ref[1], *ref)] for ref in asked["refs"]]
     answers = read(
-        [understand(ref, known) if isinstance(ref, str) else Wanted(ref[1], *ref) for ref in asked["refs"]],
+        [one for several in wanted for one in several],
         context.database,
         context.settings,
         known,

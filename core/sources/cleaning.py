@@ -12,7 +12,19 @@ MAX_ADDRESS = 2000
 _LONG = 4000  # no name needs more, and cleaning takes time
 _MAX_DURATION_S = 7 * 86_400.0
 _ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}\d{7}")
-_CLOCK = re.compile(r"(?:(\d{1,3}):)?(\d{1,3}):([0-5]\d)(?:[.,]\d+)?")
+_CLOCK = re.compile(r"(?:(\d{1,3}):)?(\d{1,3}):([0-5]\d)(?:[.,]\d+)?(?: ?([AaPp])\.?[Mm]\.?)?")
+_GROUPED = re.compile(r"(\d{1,3}([.,'’ ])\d{3}((?:\2\d{3})*))((?!\2)[.,]\d+)?")
+_AMOUNT = r"(\d[\d.,'’]*|\d{1,3}(?: \d{3})+)"
+_UNITS_S = (86_400.0, 3600.0, 60.0, 1.0, 0.001)
+_LENGTH_IN_UNITS = re.compile(
+    rf"(?:p ?)?(?:{_AMOUNT} ?(?:d|days?),? ?)?t?"
+    rf"(?:{_AMOUNT} ?(?:h|hrs?|hours?|std|stunden?)\.?,? ?)?"
+    rf"(?:{_AMOUNT} ?(?:m|mins?|minutes?|minuten?|['’′])\.?,? ?)?"
+    rf"(?:{_AMOUNT} ?(?:s|secs?|seconds?|sek|sekunden?|[\"”″]|''|(?<=[m'’′.] \d\d)|(?<=[m'’′]\d\d))\.?)? ?"
+    rf"(?:{_AMOUNT} ?(?:ms|msecs?|milliseconds?))?",
+    re.IGNORECASE,
+)
+"""Days, hours, minutes, seconds and milliseconds; ISO 8601 has a P and a T between them."""
 _ENDING = re.compile(r"\.[A-Za-z0-9]{1,5}$")
 _TRACK_NUMBER = re.compile(r"^(?:\d{1,3}(?:[.)\-]|\s-)|0\d{1,2})\s+(?=\S)")  # not the number in "50 Cent"
 _DASH = re.compile(r"\s+(?:-{1,2}|[–—―])\s+")
@@ -36,20 +48,47 @@ def isrc(said: Any) -> str | None:
     return code if code.isascii() and _ISRC.fullmatch(code) else None
 
 
-def duration_s(said: Any, *, unit_s: float = 1.0) -> float | None:
-    """Seconds from a number (also as text) of `unit_s` each, or from a clock such as `3:45`; None if it is no length."""
+def duration_s(said: Any, *, unit_s: float = 1.0, minutes_first: bool = False) -> float | None:
+    """Seconds from a length as tables and files write it; None if it is none.
+
+    A number (also as text, also with thousands grouped) counts units of `unit_s`. Text may also be a clock (`3:45`), name
+    its units (`3m 45s`, `225 000 ms`), or be an ISO 8601 duration (`PT3M45S`). Of a clock of three parts the first are
+    hours, unless `minutes_first`, or unless it is a time of day (`03:45:00 AM`), as spreadsheets make of `3:45`.
+    """
     if isinstance(said, str):
-        said = said.strip()[:40]
+        said = " ".join(said.split())[:40]
         if clock := _CLOCK.fullmatch(said):
-            hours, minutes, seconds = (int(part or 0) for part in clock.groups())
-            said, unit_s = 3600 * hours + 60 * minutes + seconds, 1.0
+            said, unit_s = _seconds_of_clock(clock, minutes_first=minutes_first), 1.0
+        elif (named := _LENGTH_IN_UNITS.fullmatch(said)) and any(named.groups()):
+            parts = zip(named.groups(), _UNITS_S, strict=True)
+            said, unit_s = sum(_number(part, is_whole=size < 1) * size for part, size in parts if part), 1.0
         else:
-            said = said.replace(",", ".")
+            said = _number(said, is_whole=unit_s < 1)
     try:
         length = float(said) * unit_s
     except (TypeError, ValueError, OverflowError):
         return None
     return length if math.isfinite(length) and 0 < length <= _MAX_DURATION_S else None
+
+
+def _seconds_of_clock(clock: re.Match[str], *, minutes_first: bool) -> int:
+    first, second, third = (int(part or 0) for part in clock.group(1, 2, 3))
+    if clock[4]:  # a time of day: hours are minutes
+        hours = first if clock[1] else second
+        minutes = second if clock[1] else third
+        return 60 * (hours % 12 + 12 * (clock[4].upper() == "P")) + minutes
+    return 60 * first + second if minutes_first and clock[1] else 3600 * first + 60 * second + third
+
+
+def _number(text: str, *, is_whole: bool = False) -> float:
+    """A number as people write it; NaN if it is none. `225,000` is 225 thousand if `is_whole`, else 225 and no thousandths."""
+    grouped = _GROUPED.fullmatch(text)
+    if grouped and (is_whole or grouped[2] not in ".," or grouped[3] or grouped[4]):
+        text = grouped[1].replace(grouped[2], "") + (grouped[4] or "")
+    try:
+        return float(text.replace(",", "."))
+    except ValueError:
+        return math.nan
 
 
 def address(said: Any) -> str:

@@ -32,7 +32,8 @@ class PlaylistSource(Protocol):
     def recognise(self, text: str) -> str | None:
         """The canonical reference in `text` (address, URI, id or path), or None if it is no playlist of this source.
 
-        `recognise(recognise(x)) == recognise(x)`. Looks at the text only, except that a file must be there.
+        `recognise(recognise(x)) == recognise(x)`. Looks at the text only, except that a file must be there and its beginning
+        says of which kind it is.
         """
 
     def fetch(self, reference: str, *, limit: int | None = None, on_progress: Progress = no_progress) -> Playlist:

@@ -1,11 +1,12 @@
 """Playlists in files and from the clipboard: CSV, M3U, XSPF, and lines such as `Artist - Title`.
 
-`read_list` reads what a browser sent; a `FileSource` reads a file of this machine. What is read is text, whatever it
-says: no formula is computed, no address visited, no entity of XML resolved.
+`read_list` reads an upload, `read_text` pasted text, a `FileSource` a file of this machine; all three find out by the content
+what kind of list it is, and read it the same way. What is read stays text: no formula is computed, no address visited, no
+entity of XML resolved.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -16,16 +17,16 @@ from defusedxml.ElementTree import fromstring
 
 from core.errors import SourceError
 from core.music import ListedTrack, ListKind, Playlist, PlaylistHit
-from core.sources import cleaning, tables
+from core.sources import cleaning, tables, tracklists
 from core.sources.contract import Progress, no_progress
 from core.sources.tables import guess_columns, preview_table
 
-__all__ = ["FileSource", "guess_columns", "looks_like", "preview_table", "read_list", "read_text"]
+__all__ = ["FileSource", "guess_columns", "looks_like", "preview_table", "read_list", "read_lists", "read_text"]
 
 MAX_BYTES = 50_000_000
 MAX_TRACKS = tables.MAX_ROWS
-MAX_LINE = 4000
-"""Characters of a line that are read; longer ones are no list."""
+START_BYTES = 20_000
+"""Bytes of a file that say what kind of list it is."""
 ENDINGS: dict[ListKind, tuple[str, ...]] = {
     "csv": (".csv", ".tsv"),
     "m3u": (".m3u", ".m3u8"),
@@ -39,55 +40,83 @@ TITLES: dict[ListKind, str] = {
     "text": "List of lines",
 }
 
-_NO_TEXT = "This file holds no text that can be read: it is no list of tracks."
 _EXTINF = re.compile(r'#EXTINF:\s*(-?\d+(?:\.\d+)?)?(?:\s+[\w-]+=(?:"[^"]*"|[^\s,"]*))*\s*,(.*)', re.IGNORECASE)
-_BULLET = re.compile(
-    r"^(?:[-*+•·▪◦‣>»–—]\s+|\(?\d{1,4}[.):\]]\s+|#\d{1,4}\s+|0\d{1,2}\s+(?=\S)|\d{1,4}\s+[-–—]\s+(?=.+\s[-–—]\s))"
-)
-_TRAILING_CLOCK = re.compile(r"\s*[(\[]\s*((?:\d{1,3}:)?\d{1,3}:[0-5]\d)\s*[)\]]\s*$")
-_CLOCK = re.compile(r"[(\[]?(?:\d{1,3}:)?\d{1,3}:[0-5]\d[)\]]?")
 
 
 def read_list(
     file_name: str, data: bytes, *, columns: Mapping[str, str] | None = None, reference: str | None = None
 ) -> Playlist:
-    """The playlist in the bytes of a file, of the kind that name and content tell.
+    """The playlist in the bytes of a file, of the kind that content and name say; all of it, if a table has several.
 
-    Its title is the file's own or comes from `file_name`; `reference` is what it goes by for good, the file's name if
-    not said. `columns` says which column of a table is which field (see `tables.guess_columns`). Rows that are no
+    Its title is the file's own or comes from `file_name`; `reference` is its identity for good, the file's name if not given.
+    `columns` says which column of a table is which field (see `tables.guess_columns`). Rows that are no
     tracks are counted in `skipped`; rows that stand twice are kept twice. Raises `SourceError` if the file is too
     large, damaged, or of another kind.
     """
     kind: ListKind = "csv" if columns else looks_like(file_name, data)
-    return _read(kind, file_name, data, columns, reference or cleaning.name(file_name) or "Playlist")
+    return _read(kind, file_name, data, columns, reference or _name_of(file_name))
+
+
+def read_lists(
+    file_name: str, data: bytes, *, columns: Mapping[str, str] | None = None, reference: str | None = None
+) -> list[Playlist]:
+    """The playlists in the bytes of a file: several if a table has a column of playlist names, else one. As `read_list`.
+
+    Each of several has the reference `FILE#NAME`; rows without a playlist's name have that of the file.
+    """
+    reference = reference or _name_of(file_name)
+    if not columns and looks_like(file_name, data) != "csv":
+        return [read_list(file_name, data, reference=reference)]
+    _check_size(data)
+    table = tables.read_table(_text_of(data), columns)
+    parts = tables.divide(table, columns)
+    if len(parts) == 1:
+        return [_read("csv", file_name, data, columns, reference)]
+    return [
+        _playlist(
+            "csv",
+            f"{reference}#{name}" if name else reference,
+            name or cleaning.title_of_file(file_name),
+            _Found(*tables.tracks_of(part, columns)),
+        )
+        for name, part in parts.items()
+    ]
 
 
 def looks_like(file_name: str, data: bytes) -> ListKind:
     """The kind of a list: by the ending of its name, by its content where that says otherwise or nothing."""
-    start = (cleaning.text_of(data[:20_000]) or "").lstrip()
+    return _kind_of(file_name, cleaning.text_of(data[:START_BYTES]) or "")
+
+
+def _kind_of(file_name: str, start: str) -> ListKind:
+    start = start.lstrip()
     if start.upper().startswith("#EXTM3U"):
         return "m3u"
     if start.startswith("<") and re.search(r"<(?:\w+:)?playlist\b", start):
         return "xspf"
     for kind, endings in ENDINGS.items():
         if kind != "text" and file_name.lower().endswith(endings):
-            return kind
+            return "text" if kind == "csv" and not tables.has_columns(start) else kind
     return "csv" if tables.looks_like_a_table(start) else "text"
 
 
 def read_text(title: str, text: str) -> Playlist:
-    """The playlist that lines tell: `Artist - Title`.
+    """The playlist in pasted text: lines such as `Artist - Title` (see `tracklists`), or the text of any other list.
 
-    The dash may be longer, or a tab; numbers and bullets may stand before, and a length such as `(3:45)` after it.
-    Empty lines are nothing; other lines are counted as skipped. Its reference is its title. Raises `SourceError` if it is too long.
+    Lines that are no tracks are counted in `skipped`. Its reference is its title. Raises `SourceError` if it is too long, or
+    damaged.
     """
     title = cleaning.name(title) or "Pasted list"
     _check_size(text)
-    return _playlist("text", title, title, _tracks_of_lines(text))
+    found = _found(_kind_of("", text[:START_BYTES]), text, None)
+    return _playlist("text", title, title, found)
 
 
 class FileSource:
-    """Lists of one kind in files of this machine; a reference is the absolute path. Implements `PlaylistSource`."""
+    """Lists of one kind in files of this machine. Implements `PlaylistSource`.
+
+    A reference is the absolute path, or `PATH#NAME` for one of several playlists in a table.
+    """
 
     searches = False
 
@@ -97,31 +126,41 @@ class FileSource:
         self._kind: ListKind = kind
 
     def recognise(self, text: str) -> str | None:
-        """The absolute path, if `text` is a path or `file://` address of a file that is there, of this kind."""
-        text = text.strip().strip("\"'")
-        if not text or len(text) > 4096 or not text.lower().endswith(ENDINGS[self._kind]):
+        """The reference, if `text` is a path or `file://` address of a list of this kind, by its content."""
+        found = _list_at(text)
+        if found is None:
             return None
+        path, part = found
         try:
-            path = _path_of(text)
-            return str(path.resolve()) if path and path.is_file() else None
-        except (OSError, ValueError, RuntimeError):  # no name that the system could know, or no such user
-            return None
+            with path.open("rb") as file:
+                start = file.read(START_BYTES)
+        except OSError:  # `fetch` says why
+            start = b""
+        return f"{path}{part}" if looks_like(path.name, start) == self._kind else None
 
     def fetch(self, reference: str, *, limit: int | None = None, on_progress: Progress = no_progress) -> Playlist:
         """The list in the file. Raises `SourceError` if the file is gone, unreadable, too large or damaged."""
-        path = Path(reference)
-        try:
-            if self.recognise(reference) is None:
-                raise FileNotFoundError(reference)
-            if path.stat().st_size > MAX_BYTES:
-                raise _too_large()
-            data = path.read_bytes()
-        except (OSError, ValueError) as error:
-            raise SourceError(f"The file {cleaning.name(reference)} cannot be read: is it still there?") from error
-        playlist = _read(self._kind, path.name, data, None, reference)
+        path, part, data = _open(reference)
+        if part:
+            lists = read_lists(path.name, data, reference=str(path))
+            playlist = next((one for one in lists if one.reference == reference), None)
+            if playlist is None:
+                raise SourceError(f"{cleaning.name(str(path))} has no playlist “{cleaning.name(part[1:])}” any more.")
+        else:
+            playlist = read_list(path.name, data, reference=reference)
+        playlist = replace(playlist, source=self.name)  # its identity stays when its content becomes of another kind
         kept = playlist.tracks if limit is None else playlist.tracks[:limit]
         on_progress(len(kept), len(playlist.tracks))
         return replace(playlist, tracks=kept)
+
+    def playlists_in(self, reference: str) -> list[str]:
+        """The references of all playlists in a file: itself if there is one, or if the file cannot be read."""
+        try:
+            path, part, data = _open(reference)
+            lists = [] if part else read_lists(path.name, data, reference=reference)
+        except SourceError:  # `fetch` says why
+            lists = []
+        return [one.reference for one in lists] if len(lists) > 1 else [reference]
 
     def search(self, words: str, *, limit: int = 10) -> list[PlaylistHit]:
         """Nothing: files are named, not searched."""
@@ -147,19 +186,40 @@ class _Found:
 
 def _read(kind: ListKind, file_name: str, data: bytes, columns: Mapping[str, str] | None, reference: str) -> Playlist:
     _check_size(data)
-    if kind == "xspf":
-        found = _tracks_of_xspf(data)
-    else:
-        text = cleaning.text_of(data)
-        if text is None:
-            raise SourceError(_NO_TEXT)
-        readers: dict[str, Callable[[str], _Found]] = {"m3u": _tracks_of_m3u, "text": _tracks_of_lines}
-        found = readers[kind](text) if kind in readers else _Found(*tables.tracks_of(tables.read_table(text), columns))
+    content = data if kind == "xspf" else _text_of(data)  # the XML reader finds the encoding itself
+    found = _found(kind, content, columns)
     return _playlist(kind, reference, found.title or cleaning.title_of_file(file_name), found)
+
+
+def _found(kind: ListKind, content: str | bytes, columns: Mapping[str, str] | None) -> _Found:
+    if kind == "xspf" or isinstance(content, bytes):
+        return _tracks_of_xspf(content)
+    if kind == "m3u":
+        return _tracks_of_m3u(content)
+    if kind == "csv":
+        table = tables.read_table(content, columns)
+        names = tables.divide(table, columns)
+        return _Found(*tables.tracks_of(table, columns), title=next(iter(names)) if len(names) == 1 else "")
+    found = _Found([], {})
+    tracks, found.skipped = tracklists.tracks_of(content)
+    for track in tracks:
+        found.add(track)
+    return found
 
 
 def _playlist(kind: ListKind, reference: str, title: str, found: _Found) -> Playlist:
     return Playlist(kind, reference, title, tuple(found.tracks), skipped=found.skipped, n_listed=len(found.tracks))
+
+
+def _text_of(data: bytes) -> str:
+    text = cleaning.text_of(data)
+    if text is None:
+        raise SourceError("This file holds no text that can be read: it is no list of tracks.")
+    return text
+
+
+def _name_of(file_name: str) -> str:
+    return cleaning.name(file_name) or "Playlist"
 
 
 def _check_size(content: bytes | str) -> None:
@@ -171,9 +231,38 @@ def _too_large() -> SourceError:
     return SourceError(f"This list is larger than {MAX_BYTES // 1_000_000} MB. Divide it into several.")
 
 
-def _lines(text: str) -> Iterator[str]:
-    """Lines with anything in them, their ends stripped."""
-    return filter(None, (line[:MAX_LINE].strip() for line in text.splitlines()))
+def _open(reference: str) -> tuple[Path, str, bytes]:
+    """Path, `#NAME` or '', and content of a file; `SourceError` if it cannot be read."""
+    try:
+        found = _list_at(reference)
+        if found is None:
+            raise FileNotFoundError(reference)
+        path, part = found
+        if path.stat().st_size > MAX_BYTES:
+            raise _too_large()
+        return path, part, path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise SourceError(f"The file {cleaning.name(reference)} cannot be read: is it still there?") from error
+
+
+def _list_at(text: str) -> tuple[Path, str] | None:
+    """The absolute path of the file that a path or `file://` address names, if it is there and ends like a list.
+
+    With it `#NAME`, where that names one of the playlists in the file.
+    """
+    text = text.strip().strip("\"'")
+    if not text or len(text) > 4096:
+        return None
+    for place in (len(text), *(place for place, ch in enumerate(text) if ch == "#")):
+        if not text[:place].lower().endswith(sum(ENDINGS.values(), ())):
+            continue
+        try:
+            path = _path_of(text[:place])
+            if path and path.is_file():
+                return path.resolve(), text[place:]
+        except (OSError, ValueError, RuntimeError):  # no name that the system could know, or no such user
+            continue
+    return None
 
 
 def _path_of(text: str) -> Path | None:
@@ -191,7 +280,7 @@ def _tracks_of_m3u(text: str) -> _Found:
     """Entries of an M3U: a path or address each, perhaps described by comments before it."""
     found = _Found([], {})
     told: dict[str, str] = {}  # by the comments since the last entry
-    for line in _lines(text):
+    for line in tracklists.lines_of(text):
         if line.upper().startswith("#EXT-X-"):
             raise SourceError("This M3U is the plan of one stream (HLS), not a list of tracks.")
         if line.upper().startswith("#EXTINF") and "EXTINF" in told:
@@ -235,7 +324,7 @@ def _add_entry(line: str, told: dict[str, str], found: _Found) -> None:
 # -- XSPF --------------------------------------------------------------------------------------------------------------
 
 
-def _tracks_of_xspf(data: bytes) -> _Found:
+def _tracks_of_xspf(data: bytes | str) -> _Found:
     """Tracks of an XSPF (xspf.org, version 1; lengths are in milliseconds)."""
     try:
         root = fromstring(data, forbid_dtd=True)
@@ -282,43 +371,3 @@ def _tag(element: Element) -> str:
 def _texts(element: Element, tag: str) -> list[str]:
     """What the children of that name say; `['']` if there is none."""
     return [(child.text or "").strip() for child in element if _tag(child) == tag] or [""]
-
-
-# -- lines -------------------------------------------------------------------------------------------------------------
-
-
-def _tracks_of_lines(text: str) -> _Found:
-    found = _Found([], {})
-    for line in _lines(text):
-        artist, title, length = _read_line(line)
-        if artist and title:
-            found.add(ListedTrack(title, cleaning.artist_names([artist]), duration_s=length))
-        else:
-            found.skip("no artist and title")
-    return found
-
-
-def _read_line(line: str) -> tuple[str, str, float | None]:
-    """Artist, title and length of a line; artist '' if it tells none."""
-    if "\t" in line:
-        return _read_cells([cell.strip() for cell in line.split("\t") if cell.strip()])
-    line = _BULLET.sub("", " ".join(line.split()))
-    clock = _TRAILING_CLOCK.search(line)
-    artist, title = cleaning.artist_and_title(line[: clock.start()] if clock else line)
-    if clock and not artist:  # then it was no length: "Artist - (4:44)"
-        artist, title = cleaning.artist_and_title(line)
-        clock = None
-    return artist, title, cleaning.duration_s(clock[1]) if clock else None
-
-
-def _read_cells(cells: list[str]) -> tuple[str, str, float | None]:
-    """The same for cells between tabs: perhaps a number, artist, title, perhaps more and a length."""
-    length = None
-    if len(cells) > 2 and _CLOCK.fullmatch(cells[-1]):
-        length = cleaning.duration_s(cells.pop().strip("()[]"))
-    if len(cells) > 2 and re.fullmatch(r"#?\d{1,4}[.)]?", cells[0]):
-        cells = cells[1:]
-    if len(cells) < 2:
-        artist, title, own = _read_line(" ".join(cells))
-        return artist, title, length or own
-    return cleaning.name(cells[0]), cleaning.name(cells[1]), length

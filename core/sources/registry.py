@@ -11,6 +11,7 @@ from core.sources.deezer import DeezerSource
 from core.sources.lists import FileSource
 from core.sources.sites import SITES, SiteSource
 from core.sources.spotify import SpotifySource
+from core.sources.tracklists import spotify_tracks, spotify_tracks_unreadable
 
 
 def sources(settings: Settings) -> dict[str, PlaylistSource]:
@@ -25,11 +26,13 @@ def sources(settings: Settings) -> dict[str, PlaylistSource]:
 def recognise(text: str, sources: Mapping[str, PlaylistSource]) -> tuple[str, str]:
     """The name of the source that a text belongs to, and its reference there; 22 bare letters and digits are Spotify's.
 
-    Raises `SourceError`, which says what is understood, if it belongs to none.
+    Raises `SourceError`, which says what is understood, if it belongs to none. A link to a Spotify track gets its own answer.
     """
     for name, source in sources.items():
         if reference := source.recognise(text):
             return name, reference
+    if tracks := spotify_tracks(text):
+        raise spotify_tracks_unreadable(tracks)
     titles = ", ".join(source.title for source in sources.values() if source.name not in LISTS)
     raise SourceError(
         f"“{cleaning.name(text)[:100]}” is no playlist that is known here. What is understood: the address of a playlist "

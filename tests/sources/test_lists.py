@@ -8,10 +8,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.errors import SourceError
-from core.music import ListedTrack
+from core.music import LISTS, ListedTrack
 from core.names import clean
 from core.sources import lists, tables
-from core.sources.lists import FileSource, guess_columns, looks_like, preview_table, read_list, read_text
+from core.sources.lists import FileSource, guess_columns, looks_like, preview_table, read_list, read_lists, read_text
 
 NEW = "Track URI,Track Name,Album Name,Artist Name(s),Release Date,Duration (ms),Popularity\n"
 OLD = "Spotify ID,Artist IDs,Track Name,Album Name,Artist Name(s),Release Date,Duration (ms),Popularity\n"
@@ -169,6 +169,27 @@ def test_a_spreadsheet_may_name_its_delimiter() -> None:
         ("Length", ["200000", "240000"], [200.0, 240.0]),
         ("Length", ["200", "240,5"], [200.0, 240.5]),
         ("Time", ["0", "-3", "nan", "inf", "1e999"], [None] * 5),
+        (
+            "Duration (ms)",
+            ["225,000", "99.500", "1,225,000", "225 000", "225'000", "225\u00a0000"],
+            [225, 99.5, 1225, 225, 225, 225],
+        ),
+        ("Length", ["225,000", "199,500"], [225.0, 199.5]),
+        ("Length", ["225000.0", "199000.0"], [225.0, 199.0]),
+        ("Length", ["03:45:00", "12:05:00", "00:58:00"], [225.0, 725.0, 58.0]),
+        ("Length", ["03:45:00", "", "27:30:00"], [225.0, None, 1650.0]),
+        ("Length", ["00:03:45", "01:02:00"], [225.0, 3720.0]),
+        ("Length", ["00:03:00", "00:04:00"], [180.0, 240.0]),
+        ("Length (hh:mm:ss)", ["03:45:00"], [13500.0]),
+        ("Length (mm:ss)", ["03:45:12"], [225.0]),
+        ("Length", ["3:45:00 AM", "12:05:00 PM", "1:10:00 PM", "12:30:00 AM"], [225.0, 725.0, 790.0, 30.0]),
+        (
+            "Length",
+            ["3m 45s", "3 min 45 sec", "3m45", "225s", "1h 2m 3s", "225,000 ms", "3′45″"],
+            [225, 225, 225, 225, 3723, 225, 225],
+        ),
+        ("Length", ["PT3M45S", "PT225S", "PT1H2M3.5S", "P0DT3M45S", "PT", "P"], [225, 225, 3723.5, 225, None, None]),
+        ("Length (min)", ["3.75", "3:45"], [225.0, 225.0]),
     ],
 )
 def test_lengths_in_any_unit(column: str, cells: list[str], lengths: list[float | None]) -> None:
@@ -352,48 +373,6 @@ def test_xspf_that_is_none(xml: str) -> None:
         read_list("x.xspf", xml.encode())
 
 
-# -- lines -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("line", "artist", "title", "duration_s"),
-    [
-        ("Artist - Title", "Artist", "Title", None),
-        ("Artist – Title", "Artist", "Title", None),
-        ("Artist—Title", "Artist", "Title", None),
-        ("Artist -- Title - Live", "Artist", "Title - Live", None),
-        ("a-ha - Take On Me", "a-ha", "Take On Me", None),
-        ("12. Artist - Title (3:45)", "Artist", "Title", 225.0),
-        ("(7) Artist - Title [1:02:03]", "Artist", "Title", 3723.0),
-        ("7) Artist - Title", "Artist", "Title", None),
-        ("01 Artist - Title", "Artist", "Title", None),
-        ("12 - Artist - Title", "Artist", "Title", None),
-        ("50 Cent - In da Club", "50 Cent", "In da Club", None),
-        ("99 - Luft", "99", "Luft", None),
-        ("• Artist - Title", "Artist", "Title", None),
-        ("* Artist - Title", "Artist", "Title", None),
-        ("- Artist - Title", "Artist", "Title", None),
-        ("Artist\tTitle", "Artist", "Title", None),
-        ("3\tArtist\tTitle\tAlbum\t3:45", "Artist", "Title", 225.0),
-        ("JAY-Z - 4:44", "JAY-Z", "4:44", None),
-        ("Artist - (4:44)", "Artist", "(4:44)", None),
-        ("A; B - C", "A, B", "C", None),
-        ("=1+1 - <b>x</b>", "=1+1", "<b>x</b>", None),
-    ],
-)
-def test_lines(line: str, artist: str, title: str, duration_s: float | None) -> None:
-    playlist = read_text("Pasted", f"\n{line}\r\n\n")
-    assert playlist.tracks == (ListedTrack(title, (artist,), duration_s=duration_s),)
-    assert playlist.skipped == {}
-
-
-def test_lines_without_a_dash_are_counted() -> None:
-    playlist = read_text(" My\tlist ", "Only a title\n   \nArtist - Title\n - \n3:45\n")
-    assert (playlist.source, playlist.title, playlist.reference) == ("text", "My list", "My list")
-    assert len(playlist.tracks) == 1 and playlist.skipped == {"no artist and title": 3}
-    assert read_text("", "").title == "Pasted list"
-
-
 # -- kinds, files ------------------------------------------------------------------------------------------------------
 
 
@@ -442,11 +421,138 @@ def test_a_file_is_recognised_by_its_path(tmp_path: Path, monkeypatch: pytest.Mo
     assert source.fetch(str(path)).title == "My List ü"
 
 
-def test_a_file_of_a_kind_is_read_as_that_kind(tmp_path: Path) -> None:
-    path = tmp_path / "x.csv"
-    path.write_text("#EXTM3U\nA - B.mp3\n")
-    with pytest.raises(SourceError, match="titles"):
-        FileSource("csv").fetch(str(path))
+TABLE = 'Title, Artist\nSong A,Anna One\nBoogie, "Earth, Wind & Fire"\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kind"),
+    [
+        ("a.txt", TABLE, "csv"),
+        ("a.txt", TABLE.replace(", ", ",").replace("Earth,Wind", "Earth, Wind"), "csv"),
+        ("a.txt", "Artist\tTitle\nAnna One\tSong A\n", "csv"),
+        ("a.txt", "Made by hand\nArtist;Title\nAnna One;Song A\n", "csv"),
+        ("a.txt", "00:00 Anna One - Song A\n", "text"),
+        ("a.csv", "Anna One - Song A\nEmil - Jump\n", "text"),
+        ("a.csv", "#EXTM3U\nA - B.mp3\n", "m3u"),
+        ("a.m3u", "<playlist><trackList><track><title>A</title></track></trackList></playlist>", "xspf"),
+        ("a.tsv", "title\nA\n", "csv"),
+    ],
+)
+def test_a_list_is_read_alike_by_path_as_upload_and_pasted(tmp_path: Path, name: str, text: str, kind: str) -> None:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    by_source = {source.name: source.recognise(str(path)) for source in map(FileSource, LISTS)}
+    assert {name for name, reference in by_source.items() if reference} == {kind}
+    for given in (str(path), path.as_uri()):
+        by_path = FileSource(kind).fetch(given)
+        uploaded = read_list(name, text.encode())
+        assert (by_path.tracks, by_path.skipped, by_path.source, by_path.title) == (
+            uploaded.tracks, uploaded.skipped, uploaded.source, uploaded.title,
+        )  # fmt: skip
+    if name.endswith(".txt"):
+        assert read_text("Mine", text).tracks == by_path.tracks
+    assert by_path.tracks[0].title in ("Song A", "A", "B") and "Title" not in [one.title for one in by_path.tracks]
+
+
+def test_a_list_that_was_read_as_lines_keeps_its_identity_when_it_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text(TABLE)
+    again = FileSource("text").fetch(str(path))
+    assert (again.source, again.reference, again.tracks[0].artists) == ("text", str(path), ("Anna One",))
+
+
+# -- headers, ragged rows, several playlists ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Anna One,Song A\nEmil,Jump\n",
+        "Anna One,Song A,3:45\nEmil,Jump,4:00\n",
+        "Song A,Artist A,225000\nSong B,Artist B,199000\n",
+        "Name,Goo Goo Dolls\nIris,Goo Goo Dolls\n",
+        f"spotify:track:{ID},Title,Artist\n",
+        "Track 1;Anna\nTrack 2;Emil\n",
+        "Song A,Anna One,PT3M45S\n",
+    ],
+)
+def test_a_table_without_a_header_loses_no_row(text: str) -> None:
+    with pytest.raises(SourceError, match="no header"):
+        read_list("x.csv", text.encode())
+    header, rows = preview_table(text.encode())
+    assert header == tuple(f"Column {n}" for n in range(1, len(rows[0]) + 1)) and len(rows) == len(text.splitlines())
+    playlist = read_list("x.csv", text.encode(), columns={"title": "Column 2", "artist": "Column 1"})
+    assert [(*one.artists, one.title) for one in playlist.tracks] == [row[:2] for row in rows]
+
+
+def test_a_person_may_say_whether_there_is_a_header() -> None:
+    data = b"Bez,Wer\nJump,Emil\n"
+    assert preview_table(data, has_header=True) == (("Bez", "Wer"), (("Jump", "Emil"),))
+    assert preview_table(data, has_header=False) == (("Column 1", "Column 2"), (("Bez", "Wer"), ("Jump", "Emil")))
+    assert len(read_list("x.csv", data, columns={"title": "Bez"}).tracks) == 1
+    assert len(read_list("x.csv", data, columns={"title": "Column 1"}).tracks) == 2
+    named = b"Title,Artist\nJump,Emil\n"
+    assert len(read_list("x.csv", named, columns={"title": "Column 1"}).tracks) == 2
+
+
+@pytest.mark.parametrize(
+    ("before", "delimiter"),
+    [
+        ("My mix", ","),
+        ("My mix\nof 2024", ";"),
+        ("Exported 2024-01-01 12:30, by me", ","),
+        ("\n\nA\tB\tC", "\t"),
+        ("# x", "|"),
+    ],
+)
+def test_lines_before_the_header_are_counted(before: str, delimiter: str) -> None:
+    text = f"{before}\n" + "".join(f"{a}{delimiter}{b}\n" for a, b in (("Title", "Artist"), ("Song A", "Anna")))
+    playlist = read_list("x.csv", text.encode())
+    assert playlist.tracks == (ListedTrack("Song A", ("Anna",)),)
+    assert playlist.skipped == {"before the header": len(before.strip().splitlines())}
+
+
+def test_ragged_rows_are_counted_and_not_misread() -> None:
+    rows = "Earth, Wind & Fire,September\nOnly\nAnna,Song A,,\nEmil,Jump\nA,B,C\n"
+    playlist = read_list("x.csv", f"Artist,Title\n{rows}".encode())
+    assert [(*one.artists, one.title) for one in playlist.tracks] == [("Anna", "Song A"), ("Emil", "Jump")]
+    assert playlist.skipped == {"more cells than columns": 2, "no title": 1}
+    assert read_list("x.csv", b"Title,Artist,Album\nA\nB,C\n").skipped == {"fewer cells than columns": 1}
+
+
+SEVERAL = "Track name,Artist name,Playlist name\nA,B,Warm up\nC,D,Peak\nE,F,Warm up\nG,H,\n"  # as conversion services export it
+
+
+def test_a_table_may_hold_several_playlists(tmp_path: Path) -> None:
+    path = tmp_path / "my lists.csv"
+    path.write_text(SEVERAL)
+    found = read_lists(path.name, SEVERAL.encode())
+    assert [(one.title, one.reference, [t.title for t in one.tracks]) for one in found] == [
+        ("Warm up", "my lists.csv#Warm up", ["A", "E"]),
+        ("Peak", "my lists.csv#Peak", ["C"]),
+        ("my lists", "my lists.csv", ["G"]),
+    ]
+    assert len(read_list(path.name, SEVERAL.encode()).tracks) == 4
+    source = FileSource("csv")
+    references = source.playlists_in(str(path))
+    assert references == [f"{path}#Warm up", f"{path}#Peak", str(path)]
+    for reference in references[:2]:
+        assert source.recognise(reference) == reference
+        part = source.fetch(reference)
+        assert part.reference == reference and f"#{part.title}" in reference
+    with pytest.raises(SourceError, match="no playlist “Gone” any more"):
+        source.fetch(f"{path}#Gone")
+    with pytest.raises(SourceError, match="still there"):
+        source.fetch(f"{tmp_path}/other.csv#Peak")
+
+
+def test_one_playlist_name_is_the_title_and_too_many_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = b"Playlist,Title,Artist\nOne,A,B\nOne,C,D\n"
+    assert [(part.title, part.reference) for part in read_lists("x.csv", one)] == [("One", "x.csv")]
+    assert read_list("x.csv", one).title == "One"
+    monkeypatch.setattr(tables, "MAX_PLAYLISTS", 2)
+    with pytest.raises(SourceError, match="more than 2 playlists"):
+        read_lists("x.csv", SEVERAL.encode())
 
 
 # -- whatever comes ----------------------------------------------------------------------------------------------------
