@@ -2,7 +2,9 @@
 
 import math
 import re
+import unicodedata
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -26,7 +28,7 @@ _LENGTH_IN_UNITS = re.compile(
 )
 """Days, hours, minutes, seconds and milliseconds; ISO 8601 has a P and a T between them."""
 _ENDING = re.compile(r"\.[A-Za-z0-9]{1,5}$")
-_TRACK_NUMBER = re.compile(r"^(?:\d{1,3}(?:[.)\-]|\s-)|0\d{1,2})\s+(?=\S)")  # not the number in "50 Cent"
+_TRACK_NUMBER = re.compile(r"^(?:\d{1,2}-\d{2}|\d{1,3}(?:[.)\-]|\s-)|0\d{1,2})\s+(?=\S)")  # not the number in "50 Cent"
 _DASH = re.compile(r"\s+(?:-{1,2}|[–—―])\s+")
 _BARE_DASH = re.compile(r"\s*[—―]\s*")
 
@@ -128,13 +130,65 @@ def artist_and_title(line: str) -> tuple[str, str]:
     return "", name(line)
 
 
+def divisions(line: str) -> list[tuple[str, str]]:
+    """All the ways to divide `A - B - C` at a dash that stands free: (`A`, `B - C`) and (`A - B`, `C`)."""
+    line = " ".join(line[:_LONG].split())
+    pairs = [(name(line[: dash.start()]), name(line[dash.end() :])) for dash in islice(_DASH.finditer(line), 8)]
+    return [pair for pair in pairs if all(pair)]
+
+
+def likeness_to_path(artist: str, title: str, path: str) -> int:
+    """How much of a path such as `/Artist/Album/01 Title.m4a` agrees with artist and title; 0 if nothing does."""
+    grandparent, parent, stem = _parts_of_path(path)
+    of_file = artist_and_title(stem)
+    singer = _bare(artist)
+    agrees = 2 * (_same(stem, title) or _same(of_file[1], title)) + 3 * (
+        _bare(of_file[0]) == singer and _same(of_file[1], title)
+    )
+    return agrees + 2 * (_bare(grandparent) == singer != "") + (_bare(parent) == singer != "")
+
+
+def artist_in_path(title: str, album: str, path: str) -> str:
+    """The artist that `/Artist/Album/01 Title.m4a` or `Artist - Title.m4a` names, where title or album agree; else ''."""
+    grandparent, parent, stem = _parts_of_path(path)
+    artist, of_file = artist_and_title(stem)
+    if artist and _same(of_file, title):
+        return artist
+    return name(grandparent) if album and _same(parent, album) else ""
+
+
+def _parts_of_path(path: str) -> tuple[str, str, str]:
+    """The two last folders of a path or address ('' if there is none), and the file's name without ending and number."""
+    folders = re.split(r"[\\/]", unquote(path) if "://" in path else path)[:-1]
+    grandparent, parent = ["", "", *folders][-2:]
+    return grandparent, parent, _stem_of_file(path)
+
+
+def _same(of_file: str, title: str) -> bool:
+    """Whether a file's or folder's name is a title, perhaps numbered or cut, or with some characters replaced."""
+    full = _bare(title)
+    for short in map(_bare, (of_file, re.sub(r"^\d{1,3}\s+", "", of_file))):
+        if short == full != "" or (len(short) > 24 and full.startswith(short)):
+            return True
+    return False
+
+
+def _bare(text: str) -> str:
+    """Only the letters and digits, for comparing."""
+    return "".join(ch for ch in unicodedata.normalize("NFKC", text).casefold() if ch.isalnum())
+
+
 def artist_and_title_of_file(path: str) -> tuple[str, str]:
     """As `artist_and_title`, from the last part of a path or address, without ending and track number."""
+    return artist_and_title(_stem_of_file(path))
+
+
+def _stem_of_file(path: str) -> str:
     last = re.split(r"[\\/]", path.rstrip("\\/ "))[-1]
     if path.startswith(("http://", "https://", "file:")):
         last = unquote(last.split("?")[0].split("#")[0])
     stem = name(_ENDING.sub("", last).replace("_", " "))
-    return artist_and_title(_TRACK_NUMBER.sub("", stem) or stem)
+    return _TRACK_NUMBER.sub("", stem) or stem
 
 
 def title_of_file(path: str) -> str:

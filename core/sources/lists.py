@@ -6,7 +6,7 @@ entity of XML resolved.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -276,9 +276,66 @@ def _path_of(text: str) -> Path | None:
 # -- M3U ---------------------------------------------------------------------------------------------------------------
 
 
+@dataclass
+class _Entry:
+    """What an M3U or XSPF says of a track: its `text` is a title, `Artist - Title` or `Title - Artist`."""
+
+    text: str
+    location: str
+    rest: ListedTrack
+    """All but the title; no artists if they are not given apart."""
+
+
+def _add_entries(entries: Sequence[_Entry], found: _Found) -> None:
+    """Add the entries as tracks. Where a path says whether artist or title comes first, it decides; else the majority."""
+    decided = [None if entry.rest.artists else _by_path(entry) for entry in entries]
+    clear = [way.title_first for way in decided if way]
+    title_first = sum(clear) * 2 > len(clear)
+    for entry, way in zip(entries, decided, strict=True):
+        if entry.rest.artists:
+            artist, title = "", cleaning.name(entry.text)
+        elif way:
+            artist, title = way.artist, way.title
+        elif title_first and (divided := cleaning.divisions(entry.text)):
+            title, artist = divided[-1]
+        else:
+            artist, title = cleaning.artist_and_title(entry.text)
+        if not title:
+            artist, title = cleaning.artist_and_title_of_file(entry.location)
+        if not title:
+            found.skip("no title")
+            continue
+        artist = artist or cleaning.artist_in_path(title, entry.rest.album, entry.location)
+        artists = entry.rest.artists or cleaning.artist_names([artist])
+        found.add(replace(entry.rest, title=title, artists=artists))
+
+
+@dataclass(frozen=True)
+class _Way:
+    """A way to read an entry."""
+
+    title_first: bool
+    artist: str
+    title: str
+
+
+def _by_path(entry: _Entry) -> _Way | None:
+    """The way to read an entry with which the path of its file agrees more than with the other order; None if it does not."""
+    best: dict[bool, tuple[int, _Way]] = {}
+    for left, right in cleaning.divisions(entry.text):
+        for way in (_Way(False, left, right), _Way(True, right, left)):
+            likeness = cleaning.likeness_to_path(way.artist, way.title, entry.location)
+            if way.title_first not in best or likeness > best[way.title_first][0]:
+                best[way.title_first] = likeness, way
+    if not best or best[True][0] == best[False][0]:
+        return None
+    return max(best.values(), key=lambda one: one[0])[1]
+
+
 def _tracks_of_m3u(text: str) -> _Found:
     """Entries of an M3U: a path or address each, perhaps described by comments before it."""
     found = _Found([], {})
+    entries: list[_Entry] = []
     told: dict[str, str] = {}  # by the comments since the last entry
     for line in tracklists.lines_of(text):
         if line.upper().startswith("#EXT-X-"):
@@ -289,10 +346,11 @@ def _tracks_of_m3u(text: str) -> _Found:
         if line.startswith("#"):
             _read_comment(line, told, found)
         else:
-            _add_entry(line, told, found)
+            entries.append(_entry_of_m3u(line, told))
             told = {}
     if "EXTINF" in told:
         found.skip("no address")
+    _add_entries(entries, found)
     return found
 
 
@@ -306,19 +364,14 @@ def _read_comment(line: str, told: dict[str, str], found: _Found) -> None:
             told[comment[1].upper()] = comment[2]
 
 
-def _add_entry(line: str, told: dict[str, str], found: _Found) -> None:
-    """A path or address, with the artist and title that were told of it, or else those in its name."""
-    artist, title = cleaning.artist_and_title(told.get("EXTINF", ""))
-    if not title:
-        artist, title = cleaning.artist_and_title_of_file(line)
-    if not title:
-        found.skip("no title")
-        return
-    artists = cleaning.artist_names([told.get("EXTART", "") or artist])
+def _entry_of_m3u(line: str, told: dict[str, str]) -> _Entry:
+    text, artists = told.get("EXTINF", ""), cleaning.artist_names([told.get("EXTART", "")])
+    if artists:  # the text may name the artist again
+        text = next((right for left, right in cleaning.divisions(text) if left in artists), text)
     length = cleaning.duration_s(told.get("seconds", ""))
     album = cleaning.name(told.get("EXTALB", ""))
-    url = cleaning.address(line)
-    found.add(ListedTrack(title, artists, album, length, source_id=cleaning.name(line), url=url))
+    rest = ListedTrack("", artists, album, length, source_id=cleaning.name(line), url=cleaning.address(line))
+    return _Entry(text, line, rest)
 
 
 # -- XSPF --------------------------------------------------------------------------------------------------------------
@@ -334,33 +387,25 @@ def _tracks_of_xspf(data: bytes | str) -> _Found:
         raise SourceError("This XML file is no XSPF playlist.")
     found = _Found([], {}, title=cleaning.name(_texts(root, "title")[0]))
     for tracks in (child for child in root if _tag(child) == "trackList"):
-        for track in (child for child in tracks if _tag(child) == "track"):
-            _add_xspf_track(track, found)
+        _add_entries([_entry_of_xspf(track) for track in tracks if _tag(track) == "track"], found)
     return found
 
 
-def _add_xspf_track(track: Element, found: _Found) -> None:
+def _entry_of_xspf(track: Element) -> _Entry:
     location, identifier = _texts(track, "location")[0], _texts(track, "identifier")[0]
-    artists, title = _texts(track, "creator"), cleaning.name(_texts(track, "title")[0])
-    if not title:
-        artist, title = cleaning.artist_and_title_of_file(unquote(location))
-        artists = artists if any(artists) else [artist]
-    if not title:
-        found.skip("no title")
-        return
-    found.add(
-        ListedTrack(
-            title,
-            cleaning.artist_names(artists),
-            cleaning.name(_texts(track, "album")[0]),
-            cleaning.duration_s(_texts(track, "duration")[0], unit_s=0.001),
-            next(
-                (code for one in _texts(track, "identifier") if (code := cleaning.isrc(one.rpartition(":")[2]))), None
-            ),
-            cleaning.name(identifier or location),
-            cleaning.address(location) or cleaning.address(identifier),
-        )
+    artists, text = cleaning.artist_names(_texts(track, "creator")), _texts(track, "title")[0]
+    if text and cleaning.name(unquote(location)).endswith(f"/{cleaning.name(text)}"):  # VLC names files without tags so
+        text = ""
+    rest = ListedTrack(
+        "",
+        artists,
+        cleaning.name(_texts(track, "album")[0]),
+        cleaning.duration_s(_texts(track, "duration")[0], unit_s=0.001),
+        next((code for one in _texts(track, "identifier") if (code := cleaning.isrc(one.rpartition(":")[2]))), None),
+        cleaning.name(identifier or location),
+        cleaning.address(location) or cleaning.address(identifier),
     )
+    return _Entry(text, location, rest)
 
 
 def _tag(element: Element) -> str:

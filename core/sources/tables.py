@@ -289,7 +289,7 @@ def _header_place(head: Sequence[Sequence[str]]) -> int | None:
     if not head or any(len(row) > MAX_COLUMNS for row in head):
         return None
     exact = [_exact_columns(row) for row in head]
-    if "title" in exact[0] and (len(exact[0]) > 1 or len(head[0]) == 1):
+    if "title" in exact[0] and len(head[0]) == 1:
         return 0
     for place, found in enumerate(exact):
         if "title" in found and len(found) > 1 and not any(map(_is_data, head[place])):

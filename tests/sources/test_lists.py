@@ -373,6 +373,59 @@ def test_xspf_that_is_none(xml: str) -> None:
         read_list("x.xspf", xml.encode())
 
 
+# -- which of two names is the artist ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("Song A - Anna One", "/Music/Anna One/First/01 Song A.m4a"),
+        ("Song A - Anna One", "C:\\Music\\Anna One\\First\\1-12 Song A.m4a"),
+        ("Song A - Anna One", "Compilations/Best of/12 Song A.m4a"),
+        ("Song A - Anna One", "file:///Music/Anna%20One/First/Song%20A.mp3"),
+        ("Song A - Anna One", "/m/Anna One - Song A.mp3"),
+        ("Anna One - Song A", "/Music/Anna One/First/01 Song A.m4a"),
+        ("Anna One - Song A", "/Music/Anna One/Song A/01 Song A.m4a"),
+        ("Song A - Anna One", "/Music/Anna One/Song A/01 Song A.m4a"),
+        ("Anna One - Song A", "/m/x.mp3"),
+    ],
+)
+def test_the_path_says_whether_an_m3u_names_the_title_first(text: str, path: str) -> None:
+    (found,) = read_list("x.m3u", f"#EXTM3U\n#EXTINF:225,{text}\n{path}\n".encode()).tracks
+    assert (found.title, found.artists, found.duration_s) == ("Song A", ("Anna One",), 225.0)
+
+
+def test_entries_without_a_telling_path_follow_their_list() -> None:
+    head = "#EXTM3U\n#EXTINF:1,{}\n/m/Anna/First/01 Song A.m4a\n#EXTINF:1,Hop - Live - Gus\nhttps://example.org/x\n"
+    assert read_list("x.m3u", head.format("Song A - Anna").encode()).tracks[1].artists == ("Gus",)
+    assert read_list("x.m3u", head.format("Anna - Song A").encode()).tracks[1].artists == ("Hop",)
+    dashes = "#EXTM3U\n#EXTINF:1,Jump - Live - Emil\n/m/Emil/Second/02 Jump - Live.m4a\n"
+    assert read_list("x.m3u", dashes.encode()).tracks[0].title == "Jump - Live"
+    given = "#EXTM3U\n#EXTART:Emil\n#EXTINF:1,{}\nx.m4a\n"
+    assert read_list("x.m3u", given.format("Jump - Live").encode()).tracks[0].title == "Jump - Live"
+    assert read_list("x.m3u", given.format("Emil - Jump").encode()).tracks[0].title == "Jump"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "<location>file:///m/Anna%20One%20-%20Song%20A.mp3</location><title>Anna One - Song A.mp3</title>",
+        "<location>file:///m/Anna%20One%20-%20Song%20A.mp3</location><title>Anna One - Song A</title>",
+        "<location>file:///m/Anna%20One%20-%20Song%20A.mp3</location><title>Song A</title>",
+        "<location>file:///m/Anna%20One/First/01%20Song%20A.mp3</location><title>Song A - Anna One</title>",
+        "<location>file:///m/Anna%20One/First/01%20Song%20A.mp3</location><title>Song A</title><album>First</album>",
+        "<location>file:///m/01%20-%20Anna%20One%20-%20Song%20A.mp3</location><title>01 - Anna One - Song A.mp3</title>",
+        "<location>https://example.org/1</location><title>Anna One - Song A</title>",
+        "<location>x.mp3</location><creator>Anna One</creator><title>Song A</title>",
+    ],
+)
+def test_xspf_without_a_creator(entry: str) -> None:
+    (found,) = read_list(
+        "x.xspf", f"<playlist><trackList><track>{entry}</track></trackList></playlist>".encode()
+    ).tracks
+    assert (found.title, found.artists) == ("Song A", ("Anna One",))
+
+
 # -- kinds, files ------------------------------------------------------------------------------------------------------
 
 
