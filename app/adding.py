@@ -9,7 +9,7 @@ from app import session, state, ui
 from core.errors import SourceError
 from core.jobs import kinds
 from core.library.starters import starters
-from core.sources import lists, spotify, tables
+from core.sources import lists, spotify, tables, tracklists
 
 
 def section() -> None:
@@ -41,10 +41,15 @@ def paste_links() -> None:
             "or the path of a list or a folder on this computer.",
         )
         if st.form_submit_button("Read", type="primary", icon=":material/playlist_add:"):
+            tracks = tracklists.spotify_tracks(text)
             refs = list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
+            refs = [ref for ref in refs if ref not in tracks]
+            if tracks:  # one answer for all of them
+                _complain_of_spotify_tracks(tracks)
             if refs:
                 read(refs)
-            st.warning("Paste at least one link.")
+            elif not tracks:
+                st.warning("Paste at least one link.")
 
 
 def drop_files() -> None:
@@ -65,10 +70,10 @@ def drop_files() -> None:
         with ui.told_errors():
             data = file.getvalue()
             if lists.looks_like(file.name, data) == "csv":
-                header, rows = tables.preview_table(data)
+                header, _ = tables.preview_table(data)
                 columns[file.name] = tables.guess_columns(header)
                 if not _is_exportify(header):
-                    columns[file.name] = confirm_columns(file.name, header, rows, columns[file.name])
+                    columns[file.name] = confirm_columns(file.name, data)
                     ready = ready and "title" in columns[file.name]
     if st.button(
         f"Read {ui.counted(len(files), 'file')}",
@@ -81,8 +86,8 @@ def drop_files() -> None:
         for number, file in enumerate(files):
             bar.progress(number / len(files), f"Reading {ui.plain(file.name)} …")
             try:
-                playlist = lists.read_list(file.name, file.getvalue(), columns=columns.get(file.name))
-                state.playlists().keep_reading(playlist)
+                for playlist in lists.read_lists(file.name, file.getvalue(), columns=columns.get(file.name)):
+                    state.playlists().keep_reading(playlist)
             except SourceError as error:
                 failed.append(f"**{ui.plain(file.name)}**: {ui.plain(str(error))}")
         bar.empty()
@@ -91,11 +96,15 @@ def drop_files() -> None:
         st.rerun()
 
 
-def confirm_columns(
-    name: str, header: tuple[str, ...], rows: tuple[tuple[str, ...], ...], guessed: Mapping[str, str]
-) -> dict[str, str]:
-    """Which column of an unknown table says what: guessed, and put before the person."""
+def confirm_columns(name: str, data: bytes) -> dict[str, str]:
+    """Which column of a table is what: guessed, and shown to the person, who can change it."""
     with st.expander(f"Which column is what in {ui.plain(name)}?", expanded=True):
+        header, rows = tables.preview_table(data)
+        found = not tables.is_without_header(header)
+        has_header = st.checkbox("The table names its columns", found, key=f"{name}-header")
+        if has_header != found:
+            header, rows = tables.preview_table(data, has_header=has_header)
+        guessed = tables.guess_columns(header)
         names = [f"{place}. {column}" for place, column in enumerate(header, start=1)]  # two may be called alike
         cells = [(*row, *[""] * len(header))[: len(header)] for row in rows]
         st.dataframe(pd.DataFrame(cells, columns=names), hide_index=True)
@@ -103,7 +112,7 @@ def confirm_columns(
         for place, field in zip(st.columns(4) * 2, tables.FIELDS, strict=False):
             options = ["–", *dict.fromkeys(header)]
             first = options.index(guessed[field]) if field in guessed else 0
-            column = place.selectbox(field, options, first, key=f"{name}-{field}")
+            column = place.selectbox(field, options, first, key=f"{name}-{field}-{has_header}")
             if column != "–":
                 chosen[field] = column
         if "title" not in chosen:
@@ -121,9 +130,15 @@ def paste_songs() -> None:
                 playlist = lists.read_text(title, text)
                 if not playlist.tracks:
                     raise SourceError("There is no line such as `Artist - Title` in it.")
+                if tracks := tracklists.spotify_tracks(text):
+                    _complain_of_spotify_tracks(tracks)
                 state.playlists().keep_reading(playlist)
                 state.put(state.DROPPED, state.get(state.DROPPED, 0) + 1)
                 st.rerun()
+
+
+def _complain_of_spotify_tracks(links: Sequence[str]) -> None:
+    state.put(state.FAILED_FILES, [ui.plain(str(tracklists.spotify_tracks_unreadable(links)))])
 
 
 def tick_starters() -> None:

@@ -273,7 +273,8 @@ def _outcome(kind: str, result: Mapping[str, Any]) -> None:
         known = f", {result['already_known']:,} known already" if result["already_known"] else ""
         again = f", {result['duplicates']:,} the same file again" if result["duplicates"] else ""
         skipped = f", {len(result['skipped']):,} skipped" if result.get("skipped") else ""
-        told = f"{result['imported']:,} new songs{known}{again}{skipped}"
+        no_genre = f", {result['without_genre']:,} without a genre" if result.get("without_genre") else ""
+        told = f"{result['imported']:,} new songs{known}{again}{no_genre}{skipped}"
     elif kind == "sample":
         told = f"{counted(result['songs'], 'made-up song')}, ready to look at and to learn from"
     elif kind == "preprocess":
@@ -310,6 +311,11 @@ def _outcome(kind: str, result: Mapping[str, Any]) -> None:
         _listed(f"{len(failed):,} files could not be used, and why", failed)
     if skipped_items := result.get("skipped") if kind == "import" else None:
         _listed(f"{counted(len(skipped_items), 'item')} skipped, and why", skipped_items)
+    if unmatched := result.get("unmatched_rows"):
+        with st.expander(
+            f"{counted(unmatched, 'row')} of the table used for no file, and why", icon=":material/warning:"
+        ):
+            st.dataframe(result["unmatched"], hide_index=True)
     if pairs := result.get("probable_duplicates"):
         with st.expander(f"{len(pairs):,} pairs are probably the same recording"):
             st.caption("Both were imported. A split never puts them on two sides.")

@@ -84,9 +84,14 @@ def playlists_search(
     home: Home = None,
     as_json: Json = False,
 ) -> None:
-    """Search the sources for playlists. With --genre, what is found waits on the Playlists page too."""
+    """Search the sources for playlists. With --genre, what is found waits on the Playlists page too.
+
+    If a source could not be searched, the exit code is 1, and --json names it: {"error", "found", "failed"}.
+    """
     with command(as_json, home) as settings:
-        if bool(words) == bool(genre):
+        if words and genre:
+            raise typer.BadParameter("Use search words or --genre, not both.")
+        if not words and not genre:
             raise typer.BadParameter("Give words to search for, or --genre.")
         from core.collecting.playlists import search_words
         from core.library.playlists import Playlists
@@ -108,7 +113,12 @@ def playlists_search(
                 + ")"
                 for row in result
             ]
-        answer(as_json, result, lines or ["Nothing was found."], failed)
+        if not failed:
+            answer(as_json, result, lines or ["Nothing was found."])
+            return
+        names_failed = ", ".join(dict.fromkeys(item["path"] for item in failed))
+        document = {"error": f"Some sources could not be searched: {names_failed}.", "found": result, "failed": failed}
+        answer(as_json, document, lines, failed)
 
 
 @playlists_app.command("export")

@@ -41,11 +41,14 @@ def import_(
         )
         told = "{imported} new, {already_known} known already, {duplicates} the same file again".format(**result)
         skipped = [f"  {item['path']}: {item['reason']}" for item in result.get("skipped", ())]
+        if result["without_genre"]:
+            told += f", {result['without_genre']:,} without a genre"
         if skipped:
             told += f", {len(skipped)} skipped"
         lines = [
             told,
             *skipped,
+            *_unmatched(result),
             *(f"  probably the same recording: {a} and {b}" for a, b in result["probable_duplicates"]),
         ]
         answer(as_json, result, lines, result["failed"])
@@ -121,6 +124,16 @@ def preprocess(home: Home = None, as_json: Json = False) -> None:
             f"({duration_in_words(result['audio_seconds'])} of audio in {duration_in_words(result['seconds'])})"
         ]
         answer(as_json, result, lines, result["failed"])
+
+
+def _unmatched(result: dict[str, Any]) -> list[str]:
+    """The rows of a table that were used for no file, as lines."""
+    n, shown = result["unmatched_rows"], result["unmatched"][:20]
+    if not n:
+        return []
+    more = [f"  … and {n - len(shown):,} more (--json lists them)"] if n > len(shown) else []
+    head = f"{n:,} {'row' if n == 1 else 'rows'} of the table used for no file:"
+    return [head, *(f"  {row['path'] or '(empty)'}: {row['reason']}" for row in shown), *more]
 
 
 def _track_json(row: Any) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from core.files import sha256_of, whole
 from core.jobs.compute import Limits, fan_out
 from core.library import names
 from core.library.identity import identity_key, main_artist
+from core.library.path_matching import EXACT, FileIndex, same_path
 from core.library.preprocessing import learn_packets
 from core.library.store import FoundFile, KnownFile, Library
 from core.music import Vote
@@ -56,6 +57,8 @@ NO_AUDIO = frozenset(
 """Endings of files that lie beside songs, and need not be opened."""
 MAX_CSV_BYTES = 50_000_000
 MAX_CSV_COLUMNS = 1_000
+MAX_UNMATCHED = 1_000
+"""Rows of a table for no file that a result lists; it counts all of them."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +170,7 @@ def preview(
     `probe` reads what a file says of itself, or raises `AudioError`.
     """
     files = audio_files_in(directory)
-    table = read_csv(csv_file, directory) if csv_file else {}
+    table = read_csv(csv_file, directory, files) if csv_file else SongTable()
     step = max(1, -(-len(files) // limit))
     rows = []
     for number, path in enumerate(files[::step], start=1):
@@ -188,16 +191,25 @@ def preview(
     return rows, len(files)
 
 
-def read_csv(csv_file: Path, directory: Path) -> dict[Path, dict[str, str]]:
-    """Rows of a CSV by the file they speak of: columns `path` (or `file`) and `genre`; `artist`, `title` if there.
+class SongTable(dict[Path, dict[str, str]]):
+    """What a CSV says of each file. `unmatched`: rows that are used for no file, each with its path and the reason."""
 
-    Paths may be absolute, or relative to `directory` or to the CSV's own folder.
+    def __init__(self) -> None:
+        super().__init__()
+        self.unmatched: list[dict[str, str]] = []
+
+
+def read_csv(csv_file: Path, directory: Path, files: Iterable[Path] | None = None) -> SongTable:
+    """Rows of a CSV by the file they mean: columns `path` (or `file`) and `genre`; `artist`, `title` if there.
+
+    Paths may be absolute, or relative to `directory` or to the CSV's own folder; where no file is at that very path,
+    `path_matching` says which of `files` is meant (those below `directory`, if not given).
     """
     try:
         if csv_file.stat().st_size > MAX_CSV_BYTES:
             raise LibraryError(f"{csv_file.name} is too large for a table of songs (over 50 MB).")
         with csv_file.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
+            reader = csv.DictReader(stream, skipinitialspace=True)
             if len(reader.fieldnames or ()) > MAX_CSV_COLUMNS:
                 raise LibraryError(
                     f"{csv_file.name} has more than {MAX_CSV_COLUMNS:,} columns: it is no table of songs."
@@ -209,15 +221,43 @@ def read_csv(csv_file: Path, directory: Path) -> dict[Path, dict[str, str]]:
                     f"{csv_file.name} needs a column `path` (or `file`) and a column `genre`. "
                     f"It has: {', '.join(columns) or 'none'}."
                 )
-            table: dict[Path, dict[str, str]] = {}
-            for row in reader:
-                described = {name: (row.get(column) or "").strip() for name, column in columns.items()}
-                where = Path((row.get(path_column) or "").strip())
-                for base in (directory, csv_file.parent):
-                    table.setdefault(base / where, described)
-            return table
+            rows = [
+                (
+                    (row.get(path_column) or "").strip(),
+                    {name: (row.get(column) or "").strip() for name, column in columns.items()},
+                )
+                for row in reader
+            ]
     except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
         raise LibraryError(f"{csv_file} cannot be read as a CSV table in UTF-8: {error}.") from error
+    index = FileIndex(directory, audio_files_in(directory) if files is None else files)
+    return _matched(rows, index, (directory, csv_file.parent))
+
+
+def _matched(rows: Iterable[tuple[str, dict[str, str]]], index: FileIndex, bases: tuple[Path, Path]) -> SongTable:
+    """The rows by file. A file gets the row whose path fits best; rows that fit as well are ambiguous."""
+    table = SongTable()
+    claims: dict[Path, list[tuple[int, str, dict[str, str]]]] = {}
+    for path, described in rows:
+        found = index.find(path, bases) if path else []
+        if len(found) == 1:
+            claims.setdefault(found[0].file, []).append((found[0].rank, path, described))
+        elif found:
+            named = ", ".join(_as_text(match.file) for match in found[:3]) + (" …" if len(found) > 3 else "")
+            table.unmatched.append({"path": path, "reason": f"{len(found):,} files may be meant: {named}"})
+        else:
+            reason = "there is no such file in the folder" if path else "the row names no file"
+            table.unmatched.append({"path": path, "reason": reason})
+    for file, of_file in claims.items():
+        highest = max(rank for rank, _, _ in of_file)
+        best = [claim for claim in of_file if claim[0] == highest]
+        is_clear = highest == EXACT or all(same_path(path, best[0][1]) for _, path, _ in best)
+        if is_clear:
+            table[file] = best[0][2]
+        reason = f"another row is about {_as_text(file)}" if is_clear else f"several rows may mean {_as_text(file)}"
+        others = [claim for claim in of_file if not (is_clear and claim is best[0])]
+        table.unmatched += [{"path": path, "reason": reason} for _, path, _ in others]
+    return table
 
 
 def import_folder(
@@ -238,22 +278,23 @@ def import_folder(
 
     A file is known by its audio packets: with new tags, a new name, or in another place it is the same recording.
 
-    Returns `imported` (new tracks), `already_known`, `duplicates` (the same recording again in this call),
-    `probable_duplicates` (pairs of paths, imported but told), `skipped` (audio files and folders that
-    were passed over: path and reason) and `failed` (likewise). Doing it again changes nothing; a call that was cut off goes
-    on where it was, under the same `job_id`.
+    Returns `imported` (new tracks), `already_known`, `duplicates` (the same recording again in this call), `without_genre`
+    (songs for which no genre was found), `unmatched_rows` (rows of the CSV used for no file; the first `MAX_UNMATCHED` in
+    `unmatched`, with path and reason), `probable_duplicates` (pairs of paths, both imported), `skipped` (audio files and
+    folders that were passed over: path and reason) and `failed` (likewise). Doing it again changes nothing; a call that was
+    cut off goes on where it was, under the same `job_id`.
     """
     if genre_from == "csv" and csv_file is None:
         raise LibraryError("To take genres from a CSV, say which (--csv FILE).")
     content = look_through(directory)
     files = content.files
-    table = read_csv(csv_file, directory) if csv_file else {}
+    table = read_csv(csv_file, directory, files) if csv_file else SongTable()
     learn_packets(library, settings, check=lambda: on_progress(0, len(files)))
     known_files = _KnownFiles(library)
     seen: set[str] = set()
     new: set[str] = set()
     failed: list[dict[str, str]] = []
-    counts = {"imported": 0, "already_known": 0, "duplicates": 0}
+    counts = {"imported": 0, "already_known": 0, "duplicates": 0, "without_genre": 0}
     batch: list[FoundFile] = []
     playlist = playlist or ("folder", str(directory), directory.name)
 
@@ -288,6 +329,7 @@ def import_folder(
             failed.append({"path": _as_text(path), "reason": str(error)})
             continue
         seen.add(sha256)
+        counts["without_genre"] += not found.votes
         ours = known is not None and job_id is not None and known.created_by_job == job_id
         if known and not ours:
             counts["already_known"] += 1
@@ -303,6 +345,8 @@ def import_folder(
     pairs = probable_duplicates(library.names(), new)
     return {
         **counts,
+        "unmatched_rows": len(table.unmatched),
+        "unmatched": table.unmatched[:MAX_UNMATCHED],
         "probable_duplicates": [list(pair) for pair in pairs],
         "skipped": content.skipped,
         "failed": failed,

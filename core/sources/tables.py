@@ -244,6 +244,11 @@ def _numbered(width: int) -> tuple[str, ...]:
     return tuple(f"Column {number}" for number in range(1, width + 1))
 
 
+def is_without_header(header: Sequence[str]) -> bool:
+    """Whether `header` only numbers the columns of a table that has none."""
+    return tuple(header) == _numbered(len(header))
+
+
 def _head(text: str) -> list[tuple[str, ...]]:
     """The first rows of a text that may be a table; none if it is none."""
     sample = text[:20_000]
@@ -356,7 +361,7 @@ def _reader(table: Table, columns: Mapping[str, str] | None) -> _Reader:
         raise SourceError(f"“{unknown[0]}” is nothing that a table tells. It is one of: {', '.join(FIELDS)}.")
     if missing := [column for column in chosen.values() if column not in table.header]:
         raise SourceError(f"This table has no column “{missing[0]}”. It has: {_listed(table.header)}.")
-    if "title" not in chosen and table.header == _numbered(len(table.header)):
+    if "title" not in chosen and is_without_header(table.header):
         first = ", ".join(map(cleaning.name, table.rows[0]))[:100]
         raise SourceError(
             f"This table has no header: its first row is “{first}”. Add a row above it that names the columns, such as "

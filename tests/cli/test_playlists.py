@@ -226,7 +226,10 @@ def found(n: int) -> list[dict[str, Any]]:
 
 def test_searching_for_words(home: Path, deezer: Deezer, library: Database) -> None:
     deezer.found = found(2)
-    hits = ask("playlists", "search", "warehouse", "nights", home=home, code=1)  # YouTube cannot be reached
+    told = ask("playlists", "search", "warehouse", "nights", home=home, code=1)  # YouTube cannot be reached
+    hits = told["found"]
+    assert set(told) == {"error", "found", "failed"} and "YouTube" in told["error"]
+    assert [source["path"] for source in told["failed"]] == ["YouTube"] and told["failed"][0]["reason"]
     assert [set(hit) for hit in hits] == [HIT, HIT]
     assert hits[0] == {
         "source": "deezer", "reference": uri(1), "title": "List 1", "owner": "Ada",
@@ -241,7 +244,9 @@ def test_searching_for_words(home: Path, deezer: Deezer, library: Database) -> N
 def test_searching_for_a_genre(filled: Path, deezer: Deezer, library: Database) -> None:
     deezer.playlists[3] = ("List 3", [song(100 + n) for n in range(10)])
     deezer.found = found(3)
-    rows = ask("playlists", "search", "--genre", "Techno", "--genre", "disco", home=filled, code=1)
+    told = ask("playlists", "search", "--genre", "Techno", "--genre", "disco", home=filled, code=1)
+    rows = told["found"]
+    assert {source["path"] for source in told["failed"]} == {"YouTube"}
     assert all(set(row) == READING for row in rows)
     assert {(row["genre"], row["title"]) for row in rows} == {
         ("techno", "List 2"), ("techno", "List 3"), ("disco", "List 1"), ("disco", "List 2"), ("disco", "List 3"),
@@ -251,7 +256,51 @@ def test_searching_for_a_genre(filled: Path, deezer: Deezer, library: Database) 
     assert all(set(row["reasons"]) == {"title", "purity", "artists", "size"} and row["error"] == "" for row in rows)
     assert len(Playlists(library).readings(searched=True)) == 5, "they wait on the page"
     again = ask("playlists", "search", "--genre", "disco", home=filled, code=1)
-    assert {row["genre"] for row in again} == {"disco"}
+    assert {row["genre"] for row in again["found"]} == {"disco"}
+
+
+def test_when_all_sources_fail_the_answer_names_them(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(lambda asked: Answer(status=502)) as broken:
+        monkeypatch.setenv("GENRESCOPE_DEEZER_API_URL", broken.url)
+        for asked in (["warehouse"], ["--genre", "techno"]):
+            told = ask("playlists", "search", *asked, home=home, code=1)
+            assert told["found"] == [] and {row["path"] for row in told["failed"]} == {"YouTube", "Deezer"}
+            assert "YouTube" in told["error"] and "Deezer" in told["error"]
+        for_people = invoke("playlists", "search", "warehouse", "--home", home)
+        assert (for_people.exit_code, for_people.stdout) == (1, "") and for_people.stderr.count("failed: ") == 2
+
+
+def test_a_search_in_which_nothing_failed_is_a_list(
+    home: Path, deezer: Deezer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deezer.found = found(1)
+    monkeypatch.setattr(sites.SiteSource, "search", lambda source, words, limit: [])
+    assert [set(hit) for hit in ask("playlists", "search", "warehouse", home=home)] == [HIT]
+
+
+def test_words_and_a_genre_are_one_too_many(home: Path) -> None:
+    told = invoke("playlists", "search", "warehouse", "--genre", "techno", "--home", home)
+    assert told.exit_code == 2 and "--genre, not both" in " ".join(told.stderr.split())
+    assert invoke("playlists", "search", "--home", home).exit_code == 2
+
+
+def test_a_file_may_hold_several_playlists(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lists.csv").write_text("Track name,Artist name,Playlist name\nA,B,Warm up\nC,D,Peak\nE,F,Warm up\n")
+    monkeypatch.chdir(tmp_path)
+    rows = ask("playlists", "add", "lists.csv", home=home)
+    assert [(row["ref"], row["title"], row["tracks"]) for row in rows] == [
+        ("lists.csv", "Warm up", 2),
+        ("lists.csv", "Peak", 1),
+    ]
+    again = ask("playlists", "add", f"{tmp_path}/lists.csv#Peak", home=home)
+    assert [(row["title"], row["new"]) for row in again] == [("Peak", 0)]
+    assert [row["title"] for row in ask("playlists", "list", home=home)] == ["Warm up", "Peak"]
+
+
+def test_a_link_to_a_spotify_track_is_answered(home: Path) -> None:
+    link = "https://open.spotify.com/track/4C0NorBxrMwAxAiy4fsomO"
+    [row] = ask("playlists", "add", link, home=home, code=1)
+    assert link in row["error"] and "exportify.net" in row["error"]
 
 
 # -- export, import ----------------------------------------------------------------------------------------------------

@@ -201,7 +201,6 @@ def joined(names: list[str]) -> list[set[int]]:
     ]  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
 @given(data=st.data(), seed=st.integers(0, 1000))
 def test_whoever_the_catalogue_calls_one_artist_is_on_one_side_or_a_leak(data: st.DataObject, seed: int) -> None:
     known = data.draw(st.lists(st.sampled_from(SPELLINGS), min_size=8, max_size=16, unique=True))

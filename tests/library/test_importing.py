@@ -6,7 +6,8 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +69,18 @@ def rows(library: Library) -> Callable[[], list[TrackRow]]:
     return lambda: library.tracks(RECIPE)
 
 
-def answer(imported: int = 0, already_known: int = 0, duplicates: int = 0) -> dict[str, Any]:
-    """An import's result where nothing failed or looked double."""
+def answer(
+    imported: int = 0,
+    already_known: int = 0,
+    duplicates: int = 0,
+    without_genre: int = 0,
+    unmatched: Sequence[str] = (),
+) -> dict[str, Any]:
+    """An import's result where nothing failed or looked double; `unmatched` are paths of rows that mean no file."""
     counts = {"imported": imported, "already_known": already_known, "duplicates": duplicates}
-    return {**counts, "probable_duplicates": [], "skipped": [], "failed": []}
+    rows = [{"path": path, "reason": "there is no such file in the folder"} for path in unmatched]
+    more = {"without_genre": without_genre, "unmatched_rows": len(rows), "unmatched": rows}
+    return {**counts, **more, "probable_duplicates": [], "skipped": [], "failed": []}
 
 
 def label(row: TrackRow) -> str | None:
@@ -769,9 +778,72 @@ def test_genres_come_from_a_csv(
 ) -> None:
     csv_file = tmp_path / "songs.csv"
     csv_file.write_bytes(text.replace("{music}", str(music)).encode())
-    assert take_in(genre_from="csv", csv_file=csv_file) == answer(imported=2)
+    stray = [path for path in ("short", "elsewhere.flac") if f"\n{path}" in text]
+    assert take_in(genre_from="csv", csv_file=csv_file) == answer(imported=2, unmatched=stray)
     assert {Path(row.path): label(row) for row in rows()} == dict(zip(listed, ["Rock", "Pop"], strict=True))
     assert {vote.source for row in rows() for vote in row.votes} == {"csv"}
+
+
+@pytest.mark.parametrize(
+    ("file", "written"),
+    [
+        ("sub/é.flac", "sub\\é.flac"),
+        ("sub/é.flac", unicodedata.normalize("NFD", "sub/é.flac")),
+        (unicodedata.normalize("NFD", "sub/é.flac"), "sub/é.flac"),
+        ("sub/é.flac", "é.flac"),
+        ("sub/é.flac", "É"),
+        ("sub/é.flac", "SUB/É.FLAC"),
+        ("sub/é.flac", "./sub//é.flac"),
+        ("sub/é.flac", "../music/sub/é.flac"),
+        ("sub/é.flac", "D:\\Music\\sub\\é.flac"),
+        ("sub/é.flac", "/Users/me/Music/sub/é.flac"),
+        ("sub/é.flac", "file:///C:/Music/sub/%C3%A9.flac"),
+        ("sub/é.flac", "sub/%C3%A9.flac"),
+        ("50%25.flac", "50%25.flac"),
+        ("100%.flac", "100%.FLAC"),
+    ],
+)
+def test_a_row_of_another_machine_means_the_file_that_fits(tmp_path: Path, file: str, written: str) -> None:
+    files = [tmp_path / "music" / name for name in (file, "other/b.flac", "sub/b.flac")]
+    table = tmp_path / "songs.csv"
+    table.write_text(f'path,genre\n"{written}",Rock\n', encoding="utf-8")
+    found = read_csv(table, tmp_path / "music", files)
+    assert ({path: row["genre"] for path, row in found.items()}, found.unmatched) == ({files[0]: "Rock"}, [])
+
+
+@pytest.mark.parametrize(
+    ("rows", "genres", "reasons"),
+    [
+        (["b.flac,A"], {}, ["2 files may be meant"]),
+        (["B.FLAC,A"], {}, ["2 files may be meant"]),
+        (["D:/x/rock/b.flac,A", "D:/x/b.flac,B"], {"rock/b.flac": "A"}, ["no such file"]),
+        (["D:/other/Hits/01.flac,A"], {}, ["no such file"]),
+        (["rock/b.flac,A", "ROCK/B.flac,B"], {"rock/b.flac": "A"}, ["another row is about"]),
+        (["rock/b.flac,A", "rock/b.flac,B"], {"rock/b.flac": "A"}, ["another row is about"]),
+        (["ROCK/b.flac,A", "Rock\\b.flac,B"], {"rock/b.flac": "A"}, ["another row is about"]),
+        (["D:/x/solo.flac,A", "E:/y/solo.flac,B"], {}, ["several rows may mean", "several rows may mean"]),
+        (["SOLO.flac,A", "/other/solo.flac,B"], {"solo.flac": "A"}, ["another row is about"]),
+        ([",A", "no.flac,B"], {}, ["names no file", "no such file"]),
+    ],
+)
+def test_a_row_that_may_mean_several_files_or_none_is_told(
+    tmp_path: Path, rows: list[str], genres: dict[str, str], reasons: list[str]
+) -> None:
+    files = [tmp_path / name for name in ("rock/b.flac", "pop/b.flac", "mine/Hits/01.flac", "solo.flac")]
+    table = tmp_path / "songs.csv"
+    table.write_text("path,genre\n" + "\n".join(rows) + "\n")
+    found = read_csv(table, tmp_path, files)
+    assert {str(path.relative_to(tmp_path)): row["genre"] for path, row in found.items()} == genres
+    assert len(found.unmatched) == len(reasons)
+    assert all(reason in row["reason"] for row, reason in zip(found.unmatched, reasons, strict=True)), found.unmatched
+
+
+def test_songs_without_a_genre_and_rows_without_a_file_are_counted(
+    take_in: Import, listed: list[Path], tmp_path: Path
+) -> None:
+    table = tmp_path / "songs.csv"
+    table.write_text("path,genre\nA B.FLAC,Rock\ngone.flac,Pop\n")
+    assert take_in(genre_from="csv", csv_file=table) == answer(imported=2, without_genre=1, unmatched=["gone.flac"])
 
 
 def test_paths_may_be_relative_to_the_csv(tmp_path: Path, music: Path, listed: list[Path]) -> None:

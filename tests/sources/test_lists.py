@@ -495,9 +495,9 @@ def test_a_list_is_read_alike_by_path_as_upload_and_pasted(tmp_path: Path, name:
     path = tmp_path / name
     path.write_text(text, encoding="utf-8")
     by_source = {source.name: source.recognise(str(path)) for source in map(FileSource, LISTS)}
-    assert {name for name, reference in by_source.items() if reference} == {kind}
-    for given in (str(path), path.as_uri()):
-        by_path = FileSource(kind).fetch(given)
+    assert {name for name, found in by_source.items() if found} == {kind}
+    for reference in (str(path), path.as_uri()):
+        by_path = FileSource(kind).fetch(reference)
         uploaded = read_list(name, text.encode())
         assert (by_path.tracks, by_path.skipped, by_path.source, by_path.title) == (
             uploaded.tracks, uploaded.skipped, uploaded.source, uploaded.title,
