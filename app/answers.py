@@ -27,6 +27,7 @@ from core.inference.why import why as why_of
 from core.jobs.compute import Limits
 from core.learning import model as models
 from core.music import CodeArray, FloatArray
+from core.text_encoding import readable
 
 UPLOADER = "uploader"
 """Boxes that songs are given in: their keys begin so."""
@@ -289,7 +290,7 @@ def _as_wav(data: bytes) -> bytes:
 @st.cache_data(show_spinner=False, max_entries=50)
 def upload_artist(data: bytes) -> str:
     """The artist that the tags of an upload name; '' if they name none."""
-    return apart.probe(BytesIO(data), **_means()).tags.get("artist", "")
+    return readable(apart.probe(BytesIO(data), **_means()).tags.get("artist", ""))
 
 
 @st.cache_data(show_spinner="Preparing the sound …", max_entries=50)

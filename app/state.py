@@ -529,8 +529,8 @@ def sign_in() -> SignIn:
 def import_preview(directory: str, csv_file: str | None) -> tuple[list[PreviewRow], int]:
     """What an import of this folder would give, from a sample of its files; the number of its files."""
     limits = replace(Limits.of(settings()), seconds=PREVIEWED_S)
-    read = partial(apart.probe, limits=limits, keep=True)
-    return preview(Path(directory), csv_file=Path(csv_file) if csv_file else None, probe=read)
+    read = partial(apart.read_tags, limits=limits, keep=True)
+    return preview(Path(directory), csv_file=Path(csv_file) if csv_file else None, read=read)
 
 
 @st.cache_data(show_spinner=False, max_entries=20)

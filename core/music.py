@@ -84,7 +84,8 @@ class Playlist:
     """A playlist with its tracks, as its source gave it. (`source`, `reference`) is its identity, for good.
 
     `skipped` counts rows that are no tracks, by reason, such as `{"podcast": 2}`. `n_listed` is the number of tracks
-    the source tells, where only some were asked for; None if it does not tell.
+    the source tells, where only some were asked for; None if it does not tell. `encoding` is the text encoding that was
+    guessed for a file that is not UTF-8 (a key of `text_encoding.NAMES`).
     """
 
     source: str
@@ -95,6 +96,7 @@ class Playlist:
     url: str = ""
     skipped: Mapping[str, int] = field(default_factory=dict)
     n_listed: int | None = None
+    encoding: str = ""
 
 
 @dataclass(frozen=True)

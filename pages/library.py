@@ -12,7 +12,7 @@ from core.files import duration_in_words
 from core.jobs import kinds
 from core.jobs.queue import Job
 from core.library import summary
-from core.library.importing import GenreFrom
+from core.library.importing import SEVERAL, GenreFrom
 from core.library.store import TrackRow
 
 SHOWN = 1000  # songs of the table: more is for searching
@@ -69,8 +69,15 @@ def import_section() -> None:
         way = st.radio(
             "Genre from", ways, format_func=WAYS.__getitem__, captions=captions, label_visibility="collapsed"
         )
+        if guessed := sum("guess" in row.note for row in rows):
+            st.info(
+                f"The tags of {ui.counted(guessed, 'file')} don't say how their text is encoded. Check the names below: the "
+                "encoding is a guess."
+            )
         with st.expander(f"What that gives for {len(rows):,} of them"):
             columns = {"artist": "artist", "title": "title", way.replace("-", "_"): "genre", "path": "file"}
+            if preview["note"].any():
+                columns["note"] = "tags"
             st.dataframe(preview[list(columns)].rename(columns=columns), hide_index=True, height=240)
         copy = st.checkbox("Copy the files into the workspace", help="Else they are used where they lie.")
         if st.button(f"Import {total:,} files", type="primary", icon=":material/download:"):
@@ -79,7 +86,7 @@ def import_section() -> None:
 
 
 def _counts(genres: "pd.Series[str]") -> str:
-    counts = genres[genres != ""].value_counts()
+    counts = genres[genres != ""].str.split(SEVERAL).explode().value_counts()
     told = ", ".join(f"{ui.plain(str(genre))} {n}" for genre, n in counts.head(6).items())
     return (told + (f" and {len(counts) - 6} more" if len(counts) > 6 else "")) or "nothing"
 

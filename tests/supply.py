@@ -90,6 +90,9 @@ def licences() -> str:
         "# Licences of what this project uses\n\n"
         "As each package itself tells it. Genrescope is under the MIT licence (LICENSE) and holds no code of these; they are\n"
         "installed beside it. Written by `python -m tests.supply`; a test holds it to what is installed.\n\n"
+        "`mutagen`, which reads tags, is under GPL-2.0-or-later. The MIT licence is compatible with it; but whoever hands on\n"
+        "Genrescope together with mutagen (an image with everything installed) does so under the terms of the GPL. The guest\n"
+        "environment (`requirements-demo.txt`) goes without it.\n\n"
         "| package | version | licence | for | how it comes here |\n|---|---|---|---|---|\n" + "".join(rows)
     )
 

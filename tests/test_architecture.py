@@ -19,6 +19,7 @@ FLOORS = [
         "core.recipes",
         "core.database",
         "core.names",
+        "core.text_encoding",
         "core.page",
     ],
     [
@@ -229,6 +230,10 @@ def _nevers(file: File) -> Iterator[str]:
         yield "a decoder in the app's own process"
     if file.uses("torchaudio") and name != "core.learning.augment":
         yield "torchaudio outside augment"
+    if file.uses("mutagen") and name != "core.audio.tags":
+        yield "mutagen outside audio/tags"
+    if top in ("app", "pages") and file.uses("core.audio.tags"):
+        yield "tags read in the app's own process"
     if file.uses("distributed", "dask") and name != "core.jobs.cluster":
         yield "Dask outside jobs/cluster"
     if file.uses(*NETWORK) and not _may_use_the_network(file, room):
@@ -433,6 +438,9 @@ def test_a_file_without_a_floor_is_found(tmp_path: Path) -> None:
         ("app__charts", "from streamlit import write", "charts know streamlit"),
         ("core__doctor", "import torchaudio", "torchaudio outside augment"),
         ("core__jobs__compute", "from distributed import Client", "Dask outside jobs/cluster"),
+        ("core__library__importing", "def f():\n    from mutagen.id3 import ID3", "mutagen outside audio/tags"),
+        ("core__audio__waveform", "import mutagen", "mutagen outside audio/tags"),
+        ("app__ui", "from core.audio import tags", "tags read in the app's own process"),
         ("core__library__x", "import urllib.request", "network"),
         ("core__cli", "def f():\n    from requests import get", "network"),
         ("core__jobs__worker", "import socket\nsocket.gethostname()\nsocket.create_connection(('a', 1))", "network"),
@@ -462,7 +470,7 @@ def test_a_file_without_a_floor_is_found(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_each_never_is_found(tmp_path: Path, name: str, source: str, fault: str) -> None:
-    house = {"core__sources__x": "", "core__audio__codes": "", **SOUND, name: source}
+    house = {"core__sources__x": "", "core__audio__codes": "", "core__audio__tags": "import mutagen", **SOUND, name: source}
     assert (name.replace("__", "."), fault) in nevers(build(tmp_path, **house))
 
 

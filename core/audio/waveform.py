@@ -111,6 +111,7 @@ class Probe:
     """What a file says of itself, before decoding. `duration_s` is None where it does not say.
 
     `packets_sha256` identifies the recording whatever its tags (see `packets_digest`); '' if it was not asked for.
+    `tags` are FFmpeg's (`audio.tags` reads them better), and may be undecided text (`core.text_encoding`).
     """
 
     container: str
@@ -357,7 +358,7 @@ def _open(stream: BinaryIO, size: int, number: int = 0) -> _Opened:
                 "protocol_whitelist": "none",
             },
             io_open=_refuse,
-            metadata_errors="replace",
+            metadata_errors="surrogateescape",
         )
     except (av.FFmpegError, OSError, ValueError) as error:
         raise AudioError(

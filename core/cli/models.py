@@ -299,10 +299,11 @@ class _Known:
         """The songs most like an embedding; not the recording itself, nor, if asked, songs of its file's artist."""
         from core.audio.waveform import probe
         from core.inference.neighbours import similar
+        from core.text_encoding import readable
 
         if self.neighbourhood is None or embedding is None:
             return []
-        artist = probe(file).tags.get("artist", "") if other_artists else ""
+        artist = readable(probe(file).tags.get("artist", "")) if other_artists else ""
         return similar(self.neighbourhood, self.tracks, embedding, n=n, sha256=packets_sha256, not_by=artist)
 
 

@@ -34,6 +34,7 @@ def playlists_add(
             f"{row['title']} ({row['source']}): {row['tracks']} tracks, {row['new']} of them new"
             + (f", {row['removed']} not listed any more" if row["removed"] else "")
             + "".join(f", {n} skipped ({reason})" for reason, n in row["skipped"].items())
+            + (f"; read as {row['encoding']}, a guess" if "encoding" in row else "")
             for row in told
             if not row["error"]
         ]

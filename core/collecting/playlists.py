@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from core import text_encoding
 from core.database import Database
 from core.errors import LibraryError, RateLimited, SourceError
 from core.library.genres import Genres
@@ -80,7 +81,8 @@ def read(
     """Read playlists, and take them in, or let them wait for a person. One that fails stops no other.
 
     Answers for each `{"ref", "source", "title", "tracks", "new", "removed", "skipped", "error"}`: distinct tracks,
-    those new to the library, those that a known playlist lists no more, rows that are no tracks by reason.
+    those new to the library, those that a known playlist lists no more, rows that are no tracks by reason. And
+    `"encoding"`, where that of a file had to be guessed.
     """
     answers = []
     for number, one in enumerate(wanted):
@@ -117,6 +119,8 @@ def _keep(
         compared = playlists.compare(playlist)
         told = {"tracks": compared.tracks, "new": compared.new, "skipped": dict(playlist.skipped)}
         told["removed"] = len(compared.removed)
+    if playlist.encoding:
+        told["encoding"] = text_encoding.NAMES[playlist.encoding]
     return {"title": playlist.title, **told}
 
 

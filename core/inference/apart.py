@@ -21,7 +21,8 @@ from typing import Any, BinaryIO, TypeVar
 import numpy as np
 
 from core.audio import codes as sound_codes
-from core.audio import waveform
+from core.audio import tags, waveform
+from core.audio.tags import Tags
 from core.audio.waveform import DecodeReport, Probe, Source, TooLongError
 from core.errors import AudioError
 from core.jobs.compute import Limits, limit_memory
@@ -92,6 +93,19 @@ def probe(source: Source, *, limits: Limits, max_bytes: int = 2_000_000_000, kee
         return Probe(**json.loads(_exactly(stdout, size)))
 
     return _asked("probe", {"max_bytes": max_bytes}, source, read, limits, keep=keep)
+
+
+def read_tags(source: Source, *, limits: Limits, max_bytes: int = 2_000_000_000, keep: bool = False) -> Tags:
+    """As `audio.tags.read`, in another process and within `limits`; `keep` and errors as for `codes_of`."""
+
+    def read(told: dict[str, Any], stdout: BinaryIO) -> Tags:
+        size = int(told["size"])
+        if not 0 < size <= MAX_TAGS:
+            raise ValueError
+        said = json.loads(_exactly(stdout, size))
+        return Tags(**said | {several: tuple(said[several]) for several in ("artists", "genres")})
+
+    return _asked("tags", {"max_bytes": max_bytes}, source, read, limits, keep=keep)
 
 
 def excerpt(
@@ -290,6 +304,12 @@ def _probe(order: dict[str, Any], source: Source, given: bytes) -> tuple[dict[st
     return {"size": len(data)}, data
 
 
+def _tags(order: dict[str, Any], source: Source, given: bytes) -> tuple[dict[str, Any], bytes]:
+    found = tags.read(source, waveform.probe(source, max_bytes=order["max_bytes"]))
+    data = json.dumps(asdict(found)).encode()
+    return {"size": len(data)}, data
+
+
 def _excerpt(order: dict[str, Any], source: Source, given: bytes) -> tuple[dict[str, Any], bytes]:
     y = waveform.excerpt(
         source, order["start_s"], order["end_s"], sample_rate=order["sample_rate"], max_s=order["max_s"]
@@ -297,7 +317,7 @@ def _excerpt(order: dict[str, Any], source: Source, given: bytes) -> tuple[dict[
     return {"n_samples": len(y)}, y.tobytes()
 
 
-_ORDERS = {"codes": _codes, "probe": _probe, "excerpt": _excerpt}
+_ORDERS = {"codes": _codes, "probe": _probe, "tags": _tags, "excerpt": _excerpt}
 
 
 def _say(stdout: BinaryIO, told: dict[str, Any], data: bytes = b"") -> None:

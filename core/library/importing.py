@@ -7,17 +7,20 @@ below `directory` (`top-folder`), from its tag (`tag`), or from a CSV with colum
 import csv
 import os
 import shutil
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 
-from core.audio import waveform
+from core import text_encoding
+from core.audio import tags, waveform
 from core.audio.codes import codes_of
 from core.audio.store import SpectrogramStore
+from core.audio.tags import Tags
 from core.errors import AudioError, GenrescopeError, LibraryError, WorkspaceError
 from core.files import sha256_of, whole
 from core.jobs.compute import Limits, fan_out
@@ -26,6 +29,7 @@ from core.library.identity import identity_key, main_artist
 from core.library.path_matching import EXACT, FileIndex, same_path
 from core.library.preprocessing import learn_packets
 from core.library.store import FoundFile, KnownFile, Library
+from core.library.vocabulary import genres_in
 from core.music import Vote
 from core.names import MAX_GENRE, clean
 from core.recipes import SpectrogramRecipe
@@ -55,6 +59,10 @@ NO_AUDIO = frozenset(
     ".md .rtf .doc .docx .sfv .md5 .ffp .accurip .lrc .srt .ini .db .url .lnk .zip .rar .7z .py .js .css".split()
 )
 """Endings of files that lie beside songs, and need not be opened."""
+HELD_FILES = 200
+"""So many files of one folder wait for each other, so that the encoding of their tags is guessed from all of them."""
+SEVERAL = "; "
+"""Between several artists, or genres, of one file."""
 MAX_CSV_BYTES = 50_000_000
 MAX_CSV_COLUMNS = 1_000
 MAX_UNMATCHED = 1_000
@@ -63,7 +71,10 @@ MAX_UNMATCHED = 1_000
 
 @dataclass(frozen=True)
 class PreviewRow:
-    """What each way of telling the genre would give for one file ('' for nothing)."""
+    """What each way of telling the genre would give for one file ('' for nothing, several with `; ` between them).
+
+    `note` says which encoding its tags were guessed to have, or why they could not be read.
+    """
 
     path: str
     artist: str
@@ -72,6 +83,11 @@ class PreviewRow:
     top_folder: str
     tag: str
     csv: str
+    note: str = ""
+
+
+def _read_tags(path: Path) -> Tags:
+    return tags.read(path, waveform.probe(path))
 
 
 @dataclass(frozen=True)
@@ -163,32 +179,55 @@ def preview(
     csv_file: Path | None = None,
     limit: int = 500,
     on_progress: Callable[[float], None] | None = None,
-    probe: Callable[[Path], waveform.Probe] = waveform.probe,
+    read: Callable[[Path], Tags] = _read_tags,
 ) -> tuple[list[PreviewRow], int]:
     """(what at most `limit` files, spread evenly, would be taken as; number of files in all). Changes nothing.
 
-    `probe` reads what a file says of itself, or raises `AudioError`.
+    `read` reads the tags of a file, or raises `AudioError`.
     """
     files = audio_files_in(directory)
     table = read_csv(csv_file, directory, files) if csv_file else SongTable()
     step = max(1, -(-len(files) // limit))
-    rows = []
-    for number, path in enumerate(files[::step], start=1):
+    looked_at = files[::step]
+    found = []
+    for number, path in enumerate(looked_at, start=1):
         try:
-            tags = probe(path).tags
-        except AudioError:
-            tags = {}
-        described = table.get(path, {})
-        artist, title, _ = _names(path, tags, described)
-        genres = {way: _genre(way, path, directory, tags, described) for way in GENRE_FROM}
-        rows.append(
-            PreviewRow(
-                _as_text(path), artist, title, genres["folder"], genres["top-folder"], genres["tag"], genres["csv"]
-            )
-        )
+            found.append(read(path))
+        except AudioError as error:
+            found.append(Tags(problem=str(error)))
         if on_progress:
             on_progress(number * step / max(len(files), 1))
+    rows = []
+    for folder, of_folder in groupby(zip(looked_at, found, strict=True), key=lambda pair: pair[0].parent):
+        paths, said = zip(*of_folder, strict=True)
+        for path, its_tags in zip(paths, _decided(said), strict=True):
+            described = table.get(path, {})
+            artist, title, _ = _names(path, its_tags, described)
+            genres = {way: SEVERAL.join(_genres(way, path, directory, its_tags, described)) for way in GENRE_FROM}
+            rows.append(
+                PreviewRow(
+                    _as_text(path),
+                    artist,
+                    title,
+                    genres["folder"],
+                    genres["top-folder"],
+                    genres["tag"],
+                    genres["csv"],
+                    _note(its_tags),
+                )
+            )
     return rows, len(files)
+
+
+def _note(said: Tags) -> str:
+    guessed = f"Tags read as {text_encoding.NAMES[said.encoding]}: a guess." if said.encoding else ""
+    return " ".join(filter(None, (said.problem, guessed)))
+
+
+def _decided(of_folder: Sequence[Tags]) -> list[Tags]:
+    """The tags of the files of one folder, their undecided values decoded: the same encoding for all whom it suits."""
+    encodings = iter(text_encoding.guesses([said.undecided for said in of_folder if said.undecided]))
+    return [said.decided(next(encodings)) if said.undecided else said for said in of_folder]
 
 
 class SongTable(dict[Path, dict[str, str]]):
@@ -303,7 +342,7 @@ def import_folder(
         for number, path in enumerate(files)
     )
     for number, (path, seen_as) in enumerate(
-        zip(files, _looked_at(looks, settings, on_progress, len(files)), strict=True)
+        zip(files, _with_text(files, _looked_at(looks, settings, on_progress, len(files))), strict=True)
     ):
         on_progress(number, len(files))
         try:
@@ -398,6 +437,7 @@ class _Seen:
     size_bytes: int
     mtime_ns: int
     probe: waveform.Probe
+    tags: Tags
     sounds_as: str = ""
 
 
@@ -444,6 +484,7 @@ def _look(order: _Look) -> _Seen:
         stat.st_size,
         stat.st_mtime_ns,
         probe,
+        tags.read(order.path, probe),
         known.sha256 if known and same else "",
     )
 
@@ -460,6 +501,25 @@ def _sounds_the_same(order: _Look, known: KnownFile) -> bool:
     except AudioError:
         return False
     return before.shape == codes.shape and int(np.max(np.abs(before.astype(np.int16) - codes), initial=0)) <= 1
+
+
+def _with_text(files: Sequence[Path], seen: Iterable[_Seen | Exception]) -> Iterator[_Seen | Exception]:
+    """The same in the same order, undecided tags decoded: these wait for the rest of their folder."""
+    held: list[_Seen | Exception] = []
+
+    def released() -> Iterator[_Seen | Exception]:
+        said = iter(_decided([one.tags for one in held if isinstance(one, _Seen)]))
+        yield from [replace(one, tags=next(said)) if isinstance(one, _Seen) else one for one in held]
+        held.clear()
+
+    for number, one in enumerate(seen):
+        if held and (len(held) == HELD_FILES or files[number].parent != files[number - 1].parent):
+            yield from released()
+        if held or (isinstance(one, _Seen) and one.tags.undecided):
+            held.append(one)
+        else:
+            yield one
+    yield from released()
 
 
 def _looked_at(
@@ -503,8 +563,8 @@ def _describe(
     described: dict[str, str],
 ) -> FoundFile:
     probe = seen.probe
-    artist, title, album = _names(path, probe.tags, described)
-    genre = _genre(genre_from, path, directory, probe.tags, described)
+    artist, title, album = _names(path, seen.tags, described)
+    genres = _genres(genre_from, path, directory, seen.tags, described)
     source, reference = {
         "folder": ("folder", str(directory)),
         "top-folder": ("folder", str(directory)),
@@ -525,35 +585,39 @@ def _describe(
         title=title,
         artist=artist,
         album=album,
-        votes=(Vote(genre, source, 1.0, reference),) if genre else (),
+        votes=tuple(Vote(genre, source, 1.0, reference) for genre in genres),
         packets_sha256=seen.packets_sha256,
         file_sha256=seen.file_sha256,
     )
 
 
-def _names(path: Path, tags: dict[str, str], described: dict[str, str]) -> tuple[str, str, str]:
-    """Artist, title and album: as the CSV says, else the tags, else the file name (which tells no album)."""
+def _names(path: Path, said: Tags, described: dict[str, str]) -> tuple[str, str, str]:
+    """Artists, title and album: as the CSV says, else the tags, else the file name (which tells no album)."""
     named_artist, named_title = names.artist_and_title(path.stem)
-    artist = described.get("artist") or tags.get("artist") or tags.get("album_artist")
-    title = described.get("title") or tags.get("title")
-    if not artist and not title:
-        artist = named_artist
+    artists = (*filter(None, map(clean, described.get("artist", "").split(";"))),) or said.artists
+    title = described.get("title") or said.title
+    if not artists and not title:
+        artists = (named_artist,)
     return (
-        clean(artist or ""),
-        clean(title or "") or named_title,
-        clean(described.get("album") or tags.get("album") or ""),
+        SEVERAL.join(filter(None, map(clean, artists))),
+        clean(title) or named_title,
+        clean(described.get("album") or said.album),
     )
 
 
-def _genre(way: GenreFrom, path: Path, directory: Path, tags: dict[str, str], described: dict[str, str]) -> str:
+def _genres(
+    way: GenreFrom, path: Path, directory: Path, said: Tags, described: dict[str, str]
+) -> tuple[str, ...]:
     inside = path.relative_to(directory).parts
+    if way == "tag":
+        return genres_in(said.genres)
+    if way == "csv":
+        return genres_in([described.get("genre", "")])
     if way == "folder":
         genre = path.parent.name
-    elif way == "top-folder":
-        genre = inside[0] if len(inside) > 1 else directory.name
     else:
-        genre = tags.get("genre", "") if way == "tag" else described.get("genre", "")
-    return clean(genre, limit=MAX_GENRE)
+        genre = inside[0] if len(inside) > 1 else directory.name
+    return tuple(filter(None, [clean(genre, limit=MAX_GENRE)]))
 
 
 def _copied(found: FoundFile, settings: Settings) -> FoundFile:

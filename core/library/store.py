@@ -152,8 +152,7 @@ class Library:
                 if row and file.retagged:
                     _rename(db, track_id, file)
                 db.execute("INSERT OR IGNORE INTO playlist_tracks VALUES (?, ?)", (playlist_id, track_id))
-                for vote in file.votes:
-                    _add_vote(db, names, track_id, vote)
+                _add_votes(db, names, track_id, file.votes)
 
     def without_packets(self) -> list[KnownFile]:
         """Audio files, not deleted, of which it is not known what their packets are."""
@@ -570,18 +569,22 @@ def _rename(db: sqlite3.Connection, track_id: int, file: FoundFile) -> None:
     )
 
 
-def _add_vote(db: sqlite3.Connection, names: Names, track_id: int, vote: Vote) -> None:
-    """Add a vote; what the same folder, tag or table said of the track before, it says no longer."""
-    genre_id = names.id_of(vote.genre)
-    db.execute(
-        "DELETE FROM votes WHERE track_id = ? AND source = ? AND reference = ? AND genre_id <> ?",
-        (track_id, vote.source, vote.reference, genre_id),
-    )
-    db.execute(
-        "INSERT OR IGNORE INTO votes (track_id, genre_id, source, reference, weight, created_at) "
-        "VALUES (?, ?, ?, ?, ?, ?)",
-        (track_id, genre_id, vote.source, vote.reference, vote.weight, now()),
-    )
+def _add_votes(db: sqlite3.Connection, names: Names, track_id: int, votes: Iterable[Vote]) -> None:
+    """Add votes; what the same folder, tag or table said of the track before, it says no longer."""
+    with_ids = [(names.id_of(vote.genre), vote) for vote in votes]
+    ids = json.dumps([genre_id for genre_id, _ in with_ids])
+    for source, reference in {(vote.source, vote.reference) for _, vote in with_ids}:
+        db.execute(
+            "DELETE FROM votes WHERE track_id = ? AND source = ? AND reference = ? "
+            "AND genre_id NOT IN (SELECT value FROM json_each(?))",
+            (track_id, source, reference, ids),
+        )
+    for genre_id, vote in with_ids:
+        db.execute(
+            "INSERT OR IGNORE INTO votes (track_id, genre_id, source, reference, weight, created_at) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            (track_id, genre_id, vote.source, vote.reference, vote.weight, now()),
+        )
 
 
 def votes_of(db: sqlite3.Connection, track_id: int | None) -> dict[int, list[Vote]]:

@@ -6,7 +6,7 @@ on the database is the truth.
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +21,20 @@ from core.names import MAX_GENRE, clean
 from core.settings import PROJECT
 
 GENRES_FILE = PROJECT / "data" / "genres.yaml"
+
+MAX_GENRES = 20
+"""Genres that are taken from one file or row; more are noise."""
+
+_NO_GENRES = """
+    unknown, unknown genre, other, others, other genre, misc, miscellaneous, various, none, no genre, genre, genres, n/a, null,
+    nil, undefined, unspecified, unclassified, unclassifiable, uncategorized, uncategorised, untagged, not set, not specified,
+    default, general, tbd, todo, music, audio, unbekannt, unbekanntes genre, sonstige, sonstiges, andere, anderes, verschiedenes,
+    inconnu, genre inconnu, autre, autres, divers, desconocido, genero desconocido, otro, otros, varios, sconosciuto, altro, vari,
+    desconhecido, genero desconhecido, outro, outros, onbekend, overig, overige, okänd, annat, övrigt, ukjent, ukendt, nieznany,
+    inne, inny, neznámý, ostatní, ismeretlen, egyéb, bilinmeyen, diğer, неизвестно, неизвестный, неизвестный жанр, другое, другие,
+    прочее, разное, иное, невідомий, інше, άγνωστο, άλλο, 不明, その他, 未知, 其他, 其它, 未知流派, 알 수 없음, 기타, 미분류
+"""
+"""What tags say where somebody did not choose a genre, also in other languages: no votes. Compared by `genre_key`."""
 
 _AND = re.compile(r"&|'n'")
 _NO_LETTER = re.compile(r"[^a-z0-9]+")
@@ -45,6 +59,24 @@ def genre_key(name: str) -> str:
     visible = clean(name)
     plain = anyascii(unicodedata.normalize("NFKC", visible)).casefold()
     return _NO_LETTER.sub("", _AND.sub("and", plain)) or visible.casefold()
+
+
+def genres_in(values: Iterable[str]) -> tuple[str, ...]:
+    """The genres that a tag's values, or a cell of a table, name: each once, without `Unknown` and the like.
+
+    `;` separates several; `/` and `&` do not, as names have them (`Hip-Hop/Rap`, `R&B`).
+    """
+    named = (clean(part, limit=MAX_GENRE) for value in values for part in value.split(";"))
+    by_key: dict[str, str] = {}
+    for name in named:
+        if any(ch.isalnum() for ch in name):
+            by_key.setdefault(genre_key(name), name)
+    return tuple(name for key, name in by_key.items() if key not in _no_genres())[:MAX_GENRES]
+
+
+@lru_cache(maxsize=1)
+def _no_genres() -> frozenset[str]:
+    return frozenset(genre_key(name) for name in _NO_GENRES.split(","))
 
 
 def seeds(path: Path = GENRES_FILE) -> Mapping[str, Seed]:

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from core import text_encoding
 from core.names import clean
 
 MAX_ADDRESS = 2000
@@ -198,12 +199,5 @@ def title_of_file(path: str) -> str:
 
 
 def text_of(data: bytes) -> str | None:
-    """Decode a text file: UTF-8, UTF-16 with its mark, else Windows-1252; None if it is no text."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        text = data.decode("utf-16", errors="replace")
-    else:
-        text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="replace")
-        damaged = text.count("\ufffd")
-        if damaged and damaged >= sum(ch > "\x7f" for ch in text) - damaged:  # hardly anything else is UTF-8
-            text = data.decode("cp1252", errors="replace")
-    return None if "\0" in text else text
+    """Decode a text file, whatever its encoding; None if it is no text. See `text_encoding.decode`."""
+    return text_encoding.decode(data)[0]

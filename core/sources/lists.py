@@ -15,13 +15,16 @@ from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.ElementTree import fromstring
 
+from core import text_encoding
 from core.errors import SourceError
 from core.music import ListedTrack, ListKind, Playlist, PlaylistHit
 from core.sources import cleaning, tables, tracklists
 from core.sources.contract import Progress, no_progress
 from core.sources.tables import guess_columns, preview_table
 
-__all__ = ["FileSource", "guess_columns", "looks_like", "preview_table", "read_list", "read_lists", "read_text"]
+__all__ = [
+    "FileSource", "guess_columns", "guessed_encoding", "looks_like", "preview_table", "read_list", "read_lists", "read_text",
+]
 
 MAX_BYTES = 50_000_000
 MAX_TRACKS = tables.MAX_ROWS
@@ -68,7 +71,7 @@ def read_lists(
     if not columns and looks_like(file_name, data) != "csv":
         return [read_list(file_name, data, reference=reference)]
     _check_size(data)
-    table = tables.read_table(_text_of(data), columns)
+    table = tables.read_table(_text_of(data)[0], columns)
     parts = tables.divide(table, columns)
     if len(parts) == 1:
         return [_read("csv", file_name, data, columns, reference)]
@@ -98,6 +101,13 @@ def _kind_of(file_name: str, start: str) -> ListKind:
         if kind != "text" and file_name.lower().endswith(endings):
             return "text" if kind == "csv" and not tables.has_columns(start) else kind
     return "csv" if tables.looks_like_a_table(start) else "text"
+
+
+def guessed_encoding(file_name: str, data: bytes) -> str:
+    """The name of the encoding that a list will be read by, where it had to be guessed; else ''."""
+    if len(data) > MAX_BYTES or looks_like(file_name, data) == "xspf":  # too large, or XML, which declares it
+        return ""
+    return text_encoding.NAMES.get(text_encoding.decode(data)[1], "")
 
 
 def read_text(title: str, text: str) -> Playlist:
@@ -186,9 +196,10 @@ class _Found:
 
 def _read(kind: ListKind, file_name: str, data: bytes, columns: Mapping[str, str] | None, reference: str) -> Playlist:
     _check_size(data)
-    content = data if kind == "xspf" else _text_of(data)  # the XML reader finds the encoding itself
+    content, encoding = (data, "") if kind == "xspf" else _text_of(data)  # the XML reader finds the encoding itself
     found = _found(kind, content, columns)
-    return _playlist(kind, reference, found.title or cleaning.title_of_file(file_name), found)
+    playlist = _playlist(kind, reference, found.title or cleaning.title_of_file(file_name), found)
+    return replace(playlist, encoding=encoding)
 
 
 def _found(kind: ListKind, content: str | bytes, columns: Mapping[str, str] | None) -> _Found:
@@ -211,11 +222,12 @@ def _playlist(kind: ListKind, reference: str, title: str, found: _Found) -> Play
     return Playlist(kind, reference, title, tuple(found.tracks), skipped=found.skipped, n_listed=len(found.tracks))
 
 
-def _text_of(data: bytes) -> str:
-    text = cleaning.text_of(data)
+def _text_of(data: bytes) -> tuple[str, str]:
+    """The text of a list, and its encoding where that was guessed (see `text_encoding.decode`)."""
+    text, encoding = text_encoding.decode(data)
     if text is None:
         raise SourceError("This file holds no text that can be read: it is no list of tracks.")
-    return text
+    return text, encoding
 
 
 def _name_of(file_name: str) -> str:
