@@ -7,9 +7,11 @@ alone errs on texts as short as tags.
 Undecided text is passed on as Python's `surrogateescape` has it: ASCII, and a lone surrogate for each other byte.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 DEFAULT = "cp1252"
 """Windows' superset of Latin-1, which is what ID3 declares for such text."""
@@ -47,6 +49,7 @@ _COMMON = {
 _SIGNS = "‘’‚“”„«»‹›–—…·•´¡¿°№™©®×½、。・「」『』〜～！？（）：ー々"
 _INSIDE = frozenset("’‘´·–—…×、。・「」『』〜～！？（）：ー々")
 """Signs that words may have around them, and inside."""
+_BETWEEN_WORDS = re.compile(r"[\s\x00-\x40\[-`{-\x7f]+")
 _ASCII = frozenset(map(chr, range(128)))
 _EAST_ASIAN = {"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "IDEOGRAPHIC"}
 _CHARDET_SHARE = 0.3
@@ -66,6 +69,7 @@ def decode(data: bytes) -> tuple[str | None, str]:
     tuple of (str or None, str)
         The text, without a byte order mark; None if `data` is no text. And the encoding that was guessed, a key of `NAMES`;
         "" where none had to be: UTF-8, also where a few bytes of it are damaged, and UTF-16 with its mark.
+
     """
     encoding = ""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -122,8 +126,9 @@ def guess(texts: Iterable[bytes]) -> str:
 
 
 def guesses(related: Sequence[Sequence[bytes]]) -> list[str]:
-    """For each of several texts, such as the tags of the files of a folder: the encoding that all have in common, or a guess of
-    its own where that one would make no words of it.
+    """The encoding of each of several texts, such as the tags of the files of a folder.
+
+    It is the one that all have in common, or a guess of its own for a text of which that one would make no words.
     """
     common = guess(line for text in related for line in text)
     return [common if _strangeness(b"\n".join(text), common) < _SUITS else guess(text) for text in related]
@@ -145,7 +150,7 @@ def _guess(data: bytes) -> str:
 
 
 def _chardet(data: bytes) -> dict[str, float]:
-    """chardet's confidence in each encoding; none where it is not installed (the guest environment)."""
+    """Confidence of chardet in each encoding; none where it is not installed (the guest environment)."""
     try:
         import chardet
     except ImportError:
@@ -156,8 +161,10 @@ def _chardet(data: bytes) -> dict[str, float]:
 
 def _strangeness(data: bytes, encoding: str) -> float:
     """From 0 (all words look like words) to 1.5: the mean over the words that are not ASCII; 2 without any."""
-    text = data.decode(encoding, errors="replace").replace("\ufffd\n", "\n").removesuffix("\ufffd")  # cut off at a limit
-    words = [word for word in text.split() if not word.isascii()]
+    text = data.decode(encoding, errors="replace")
+    if encoding in _COMMON:  # ID3v1 cuts text off after 30 bytes, in the middle of a character
+        text = text.replace("\ufffd\n", "\n").removesuffix("\ufffd")
+    words = [word for word in _BETWEEN_WORDS.split(text) if not word.isascii()]
     weights = [sum(ch > "\x7f" for ch in word) for word in words]
     if not words:
         return 2.0
@@ -177,7 +184,7 @@ def _strange(word: str, encoding: str) -> float:
     inside = word.strip(_SIGNS)
     if len({_script(ch) for ch in letters}) > 1 or set(inside) - set(foreign) - _INSIDE - _ASCII:
         return 1.0
-    if any(a.islower() and b.isupper() for a, b in zip(word, word[1:], strict=False)):
+    if any(a.islower() and b.isupper() for a, b in pairwise(word)):
         return 1.0
     latin = bool(letters) and _script(letters[0]) == "LATIN"
     return 1.0 if latin and len(letters) > 1 and len(foreign) > 2 * len(letters) / 3 else 0.0

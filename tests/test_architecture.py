@@ -470,7 +470,13 @@ def test_a_file_without_a_floor_is_found(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_each_never_is_found(tmp_path: Path, name: str, source: str, fault: str) -> None:
-    house = {"core__sources__x": "", "core__audio__codes": "", "core__audio__tags": "import mutagen", **SOUND, name: source}
+    house = {
+        "core__sources__x": "",
+        "core__audio__codes": "",
+        "core__audio__tags": "import mutagen",
+        **SOUND,
+        name: source,
+    }
     assert (name.replace("__", "."), fault) in nevers(build(tmp_path, **house))
 
 

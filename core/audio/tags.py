@@ -65,6 +65,7 @@ class Tags:
         The encoding that was guessed, a key of `text_encoding.NAMES`; "" where none had to be.
     problem
         Why tags are missing that the file seems to have, as a sentence; "" if all is well.
+
     """
 
     title: str = ""
@@ -106,6 +107,7 @@ def read(source: Source, probe: Probe) -> Tags:
     -------
     Tags
         Its values may be undecided text.
+
     """
     stream = source.open("rb") if not hasattr(source, "read") else source
     try:

@@ -41,6 +41,7 @@ def import_(
         )
         told = "{imported} new, {already_known} known already, {duplicates} the same file again".format(**result)
         skipped = [f"  {item['path']}: {item['reason']}" for item in result.get("skipped", ())]
+        guessed = result.get("encodings", {}).items()
         if result["without_genre"]:
             told += f", {result['without_genre']:,} without a genre"
         if skipped:
@@ -50,6 +51,8 @@ def import_(
             *skipped,
             *_unmatched(result),
             *(f"  probably the same recording: {a} and {b}" for a, b in result["probable_duplicates"]),
+            *(f"  tags of {n} file{'s' * (n > 1)} read as {encoding}: a guess" for encoding, n in guessed),
+            *(f"  the tags of {path} could not be read" for path in result.get("unreadable_tags", ())),
         ]
         answer(as_json, result, lines, result["failed"])
 

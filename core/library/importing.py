@@ -7,6 +7,7 @@ below `directory` (`top-folder`), from its tag (`tag`), or from a CSV with colum
 import csv
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -198,7 +199,7 @@ def preview(
         if on_progress:
             on_progress(number * step / max(len(files), 1))
     rows = []
-    for folder, of_folder in groupby(zip(looked_at, found, strict=True), key=lambda pair: pair[0].parent):
+    for _, of_folder in groupby(zip(looked_at, found, strict=True), key=lambda pair: pair[0].parent):
         paths, said = zip(*of_folder, strict=True)
         for path, its_tags in zip(paths, _decided(said), strict=True):
             described = table.get(path, {})
@@ -320,7 +321,8 @@ def import_folder(
     Returns `imported` (new tracks), `already_known`, `duplicates` (the same recording again in this call), `without_genre`
     (songs for which no genre was found), `unmatched_rows` (rows of the CSV used for no file; the first `MAX_UNMATCHED` in
     `unmatched`, with path and reason), `probable_duplicates` (pairs of paths, both imported), `skipped` (audio files and
-    folders that were passed over: path and reason) and `failed` (likewise). Doing it again changes nothing; a call that was
+    folders that were passed over: path and reason) and `failed` (likewise); where there are such, `encodings` (files whose
+    tags were decoded by a guess, by its name) and `unreadable_tags` (paths). Doing it again changes nothing; a call that was
     cut off goes on where it was, under the same `job_id`.
     """
     if genre_from == "csv" and csv_file is None:
@@ -334,6 +336,8 @@ def import_folder(
     new: set[str] = set()
     failed: list[dict[str, str]] = []
     counts = {"imported": 0, "already_known": 0, "duplicates": 0, "without_genre": 0}
+    encodings: Counter[str] = Counter()
+    unreadable_tags: list[str] = []
     batch: list[FoundFile] = []
     playlist = playlist or ("folder", str(directory), directory.name)
 
@@ -369,6 +373,10 @@ def import_folder(
             continue
         seen.add(sha256)
         counts["without_genre"] += not found.votes
+        if seen_as.tags.encoding:
+            encodings[text_encoding.NAMES[seen_as.tags.encoding]] += 1
+        if seen_as.tags.problem:
+            unreadable_tags.append(found.path)
         ours = known is not None and job_id is not None and known.created_by_job == job_id
         if known and not ours:
             counts["already_known"] += 1
@@ -382,6 +390,7 @@ def import_folder(
     library.add_files(batch, playlist=playlist, job_id=job_id)
     on_progress(len(files), len(files))
     pairs = probable_duplicates(library.names(), new)
+    noted = {"encodings": dict(encodings), "unreadable_tags": unreadable_tags}
     return {
         **counts,
         "unmatched_rows": len(table.unmatched),
@@ -389,6 +398,7 @@ def import_folder(
         "probable_duplicates": [list(pair) for pair in pairs],
         "skipped": content.skipped,
         "failed": failed,
+        **{name: value for name, value in noted.items() if value},
     }
 
 
@@ -605,18 +615,13 @@ def _names(path: Path, said: Tags, described: dict[str, str]) -> tuple[str, str,
     )
 
 
-def _genres(
-    way: GenreFrom, path: Path, directory: Path, said: Tags, described: dict[str, str]
-) -> tuple[str, ...]:
+def _genres(way: GenreFrom, path: Path, directory: Path, said: Tags, described: dict[str, str]) -> tuple[str, ...]:
     inside = path.relative_to(directory).parts
     if way == "tag":
         return genres_in(said.genres)
     if way == "csv":
         return genres_in([described.get("genre", "")])
-    if way == "folder":
-        genre = path.parent.name
-    else:
-        genre = inside[0] if len(inside) > 1 else directory.name
+    genre = path.parent.name if way == "folder" else inside[0] if len(inside) > 1 else directory.name
     return tuple(filter(None, [clean(genre, limit=MAX_GENRE)]))
 
 

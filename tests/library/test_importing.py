@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mutagen.flac import FLAC
+from mutagen.id3 import ID3, TCON, TIT2, TPE1
 
 from core.audio import waveform
 from core.audio.codes import codes_of
@@ -32,6 +34,7 @@ from core.library.store import Library, TrackRow
 from core.music import ListedTrack, Playlist
 from core.recipes import SpectrogramRecipe
 from core.settings import Settings
+from core.text_encoding import NAMES
 from tests.sounds import edit_tags, encode, tone, write_sound
 
 RECIPE = "any"
@@ -749,6 +752,88 @@ def test_a_preview_tells_what_the_import_then_does(
     assert {(row.path, row.artist, row.title, label(row)) for row in rows()} == {
         (row.path, row.artist, row.title, row.tag) for row in shown
     }
+
+
+# -- tags --------------------------------------------------------------------------------------------------------------
+
+
+def tagged(path: Path, frequency: float, title: bytes, artist: bytes, genre: bytes = b"") -> Path:
+    """A song whose ID3 tag declares Latin-1, whatever its bytes are."""
+    write_sound(path, tone(frequency, 0.3))
+    tag = ID3()
+    for frame, text in ((TIT2, title), (TPE1, artist), (TCON, genre)):
+        if text:
+            tag.add(frame(encoding=0, text=[text.decode("latin-1")]))
+    tag.save(path)
+    return path
+
+
+def test_every_genre_of_a_tag_votes_and_every_artist_counts(
+    take_in: Import, rows: Callable[[], list[TrackRow]], music: Path
+) -> None:
+    song = FLAC(sound(music / "a.flac", 300))
+    song["artist"], song["genre"] = ["Ann", "Bo & Co"], ["80s", "Hip-Hop/Rap", "Rock; Shoegaze", "Unknown"]
+    song.save()
+    sound(music / "b.flac", 400, genre="Other")
+    for _ in range(2):
+        take_in(genre_from="tag")
+    first, second = rows()
+    assert first.artist == "Ann; Bo & Co"
+    assert {vote.genre for vote in first.votes} == {"80s", "hip hop", "Rock", "Shoegaze"}
+    assert first.label and {share for _, share in first.label.weights} == {0.25}
+    assert second.votes == () and second.label is None
+    song["genre"] = ["Jazz"]
+    song.save()
+    shown = {Path(row.path).name: row for row in preview(music)[0]}
+    assert (shown["a.flac"].artist, shown["a.flac"].tag, shown["b.flac"].tag) == ("Ann; Bo & Co", "Jazz", "")
+
+
+def test_old_encodings_are_decoded_by_all_text_of_the_folder_and_the_preview_says_so(
+    take_in: Import, rows: Callable[[], list[TrackRow]], music: Path
+) -> None:
+    tagged(music / "ru" / "1.mp3", 300, "Снег".encode("cp1251"), b"Vera")
+    tagged(music / "ru" / "2.mp3", 400, "Последняя остановка".encode("cp1251"), "Ночной Трамвай".encode("cp1251"))
+    tagged(music / "ru" / "3.mp3", 500, b"Plain", b"Ann")
+    tagged(music / "ru" / "4.mp3", 600, "Motörkopf".encode("cp1252"), "Größe".encode("cp1252"), b"80s")
+    tagged(music / "jp" / "5.mp3", 700, "雨の日の歌".encode("cp932"), "青い電車".encode("cp932"))
+    result = take_in(genre_from="tag")
+    names = {
+        ("Vera", "Снег"),
+        ("Ночной Трамвай", "Последняя остановка"),
+        ("Ann", "Plain"),
+        ("Größe", "Motörkopf"),
+        ("青い電車", "雨の日の歌"),
+    }
+    assert {(row.artist, row.title) for row in rows()} == names
+    russian, western, japanese = (NAMES[encoding] for encoding in ("cp1251", "cp1252", "cp932"))
+    assert result == {**answer(imported=5), "encodings": {japanese: 1, russian: 2, western: 1}}
+    shown = preview(music)[0]
+    assert {(row.artist, row.title) for row in shown} == names
+    notes = {Path(row.path).name: row.note for row in shown}
+    assert (
+        notes["3.mp3"] == "" and russian in notes["1.mp3"] and western in notes["4.mp3"] and "guess" in notes["5.mp3"]
+    )
+
+
+def test_damaged_tags_fail_no_song(take_in: Import, rows: Callable[[], list[TrackRow]], music: Path) -> None:
+    path = tagged(music / "rock" / "Ann - Song.mp3", 300, b"T", b"A")
+    path.write_bytes(
+        b"ID3\x04\0\x40\0\0\x07\x76" + b"\xff" * 1014 + path.read_bytes()[path.read_bytes().index(b"\xff\xfb") :]
+    )
+    assert take_in() == {**answer(imported=1), "unreadable_tags": [str(path)]}
+    assert [(row.artist, row.title) for row in rows()] == [("Ann", "Song")]
+    assert "could not be read" in preview(music)[0][0].note
+
+
+def test_genres_and_artists_of_a_table_are_divided_as_those_of_tags(
+    take_in: Import, rows: Callable[[], list[TrackRow]], music: Path, tmp_path: Path
+) -> None:
+    sound(music / "a.flac", 300)
+    table = tmp_path / "songs.csv"
+    table.write_text("path,genre,artist\na.flac,Rock; Shoegaze;Unknown,Ann;Bo\n")
+    take_in(genre_from="csv", csv_file=table)
+    (row,) = rows()
+    assert {vote.genre for vote in row.votes} == {"Rock", "Shoegaze"} and row.artist == "Ann; Bo"
 
 
 # -- CSV ---------------------------------------------------------------------------------------------------------------

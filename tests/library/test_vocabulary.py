@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import LibraryError
-from core.library.vocabulary import GENRES_FILE, Seed, check, genre_key, seeds
+from core.library.vocabulary import GENRES_FILE, Seed, check, genre_key, genres_in, seeds
 from core.names import clean
 
 
@@ -151,3 +151,39 @@ def test_entries_may_be_short(tmp_path: Path) -> None:
     path = tmp_path / "genres.yaml"
     path.write_text("house:\ntech house: {parent: house}\n", encoding="utf-8")
     assert dict(seeds(path)) == {"house": Seed("house", None, ()), "techhouse": Seed("tech house", "house", ())}
+
+
+@pytest.mark.parametrize(
+    ("values", "genres"),
+    [
+        (["Rock; Shoegaze"], ("Rock", "Shoegaze")),
+        (["Rock", "rock", "ROCK"], ("Rock",)),
+        (["Hip-Hop/Rap", "R&B/Soul"], ("Hip-Hop/Rap", "R&B/Soul")),
+        (["80s;; 2 Step ;"], ("80s", "2 Step")),
+        (["Unknown", "Jazz"], ("Jazz",)),
+        (["", " ", "?", "---", "N/A", "<unknown>", "(None)", "Misc.", "other", "MUSIC"], ()),
+        (["Unbekannt", "Неизвестно", "その他", "Övrigt", "Autre"], ()),
+        (["Unknown Pleasures", "Otherworld", "Musical"], ("Unknown Pleasures", "Otherworld", "Musical")),
+    ],
+)
+def test_genres_of_a_tag(values: list[str], genres: tuple[str, ...]) -> None:
+    assert genres_in(values) == genres
+
+
+@pytest.mark.parametrize(
+    ("said", "genre"),
+    [
+        ("Hip-Hop/Rap", "hip hop"),
+        ("Rap/Hip Hop", "hip hop"),
+        ("HipHop / Rap", "hip hop"),
+        ("Rap & Hip-Hop", "hip hop"),
+        ("R&B/Soul", "r&b"),
+        ("Soul / R&B", "r&b"),
+        ("RnB/Soul", "r&b"),
+        ("Electronica/Dance", "electronic"),
+        ("Christian & Gospel", "christian"),
+        ("Singer/Songwriter", "singer-songwriter"),
+    ],
+)
+def test_names_that_shops_join_find_their_genre(said: str, genre: str) -> None:
+    assert seeds()[genre_key(said)].name == genre

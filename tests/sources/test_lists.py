@@ -11,7 +11,17 @@ from core.errors import SourceError
 from core.music import LISTS, ListedTrack
 from core.names import clean
 from core.sources import lists, tables
-from core.sources.lists import FileSource, guess_columns, looks_like, preview_table, read_list, read_lists, read_text
+from core.sources.lists import (
+    FileSource,
+    guess_columns,
+    guessed_encoding,
+    looks_like,
+    preview_table,
+    read_list,
+    read_lists,
+    read_text,
+)
+from core.text_encoding import NAMES
 
 NEW = "Track URI,Track Name,Album Name,Artist Name(s),Release Date,Duration (ms),Popularity\n"
 OLD = "Spotify ID,Artist IDs,Track Name,Album Name,Artist Name(s),Release Date,Duration (ms),Popularity\n"
@@ -684,3 +694,29 @@ def test_half_a_file_is_what_was_read_so_far_or_told() -> None:
             assert cut < len(NEW)
             continue
         assert [one.title for one in found[:-1]] == [f"Song {number}" for number in range(len(found[:-1]))]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "artist", "title"),
+    [
+        ("cp1251", "Ночной Трамвай", "Последняя остановка"),
+        ("koi8-r", "Старый Причал", "Море и чайки"),
+        ("cp932", "青い電車", "雨の日の歌"),
+        ("gb18030", "红色风筝", "雨中的城市"),
+        ("cp949", "푸른 기차", "비 오는 날"),
+        ("cp1252", "Motörkopf", "Über den Dächern"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.m3u"])
+def test_lists_in_old_encodings_are_read_and_said_to_be_a_guess(
+    name: str, encoding: str, artist: str, title: str
+) -> None:
+    text = {
+        "a.txt": f"{artist} - {title}\n",
+        "a.csv": f"Title,Artist\n{title},{artist}\n",
+        "a.m3u": f"#EXTM3U\n#EXTINF:61,{artist} - {title}\n/music/1.mp3\n",
+    }[name]
+    playlist = read_list(name, text.encode(encoding))
+    assert [(one.title, one.artists) for one in playlist.tracks] == [(title, (artist,))]
+    assert playlist.encoding in NAMES and guessed_encoding(name, text.encode(encoding)) == NAMES[playlist.encoding]
+    assert read_list(name, text.encode()).encoding == guessed_encoding(name, text.encode()) == ""
