@@ -155,6 +155,8 @@ def _chardet(data: bytes) -> dict[str, float]:
         import chardet
     except ImportError:
         return {}
+    if not data:
+        return {}
     found = chardet.detect_all(data, ignore_threshold=True, include_encodings=tuple(NAMES), compat_names=False)
     return {row["encoding"]: row["confidence"] for row in found if row["encoding"]}
 

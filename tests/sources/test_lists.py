@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from core import text_encoding
 from core.errors import SourceError
 from core.music import LISTS, ListedTrack
 from core.names import clean
@@ -21,7 +22,6 @@ from core.sources.lists import (
     read_lists,
     read_text,
 )
-from core.text_encoding import NAMES
 
 NEW = "Track URI,Track Name,Album Name,Artist Name(s),Release Date,Duration (ms),Popularity\n"
 OLD = "Spotify ID,Artist IDs,Track Name,Album Name,Artist Name(s),Release Date,Duration (ms),Popularity\n"
@@ -718,5 +718,5 @@ def test_lists_in_old_encodings_are_read_and_said_to_be_a_guess(
     }[name]
     playlist = read_list(name, text.encode(encoding))
     assert [(one.title, one.artists) for one in playlist.tracks] == [(title, (artist,))]
-    assert playlist.encoding in NAMES and guessed_encoding(name, text.encode(encoding)) == NAMES[playlist.encoding]
+    assert guessed_encoding(name, text.encode(encoding)) == text_encoding.NAMES[playlist.encoding]
     assert read_list(name, text.encode()).encoding == guessed_encoding(name, text.encode()) == ""
