@@ -70,7 +70,9 @@ def drop_files() -> None:
         with ui.told_errors():
             data = file.getvalue()
             if encoding := lists.guessed_encoding(file.name, data):
-                st.caption(f"**{ui.plain(file.name)}** is read as {encoding}: a guess. Garbled names? Save it as UTF-8.")
+                st.caption(
+                    f"**{ui.plain(file.name)}** is read as {encoding}: a guess. Garbled names? Save it as UTF-8."
+                )
             if lists.looks_like(file.name, data) == "csv":
                 header, _ = tables.preview_table(data)
                 columns[file.name] = tables.guess_columns(header)

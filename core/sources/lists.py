@@ -23,7 +23,14 @@ from core.sources.contract import Progress, no_progress
 from core.sources.tables import guess_columns, preview_table
 
 __all__ = [
-    "FileSource", "guess_columns", "guessed_encoding", "looks_like", "preview_table", "read_list", "read_lists", "read_text",
+    "FileSource",
+    "guess_columns",
+    "guessed_encoding",
+    "looks_like",
+    "preview_table",
+    "read_list",
+    "read_lists",
+    "read_text",
 ]
 
 MAX_BYTES = 50_000_000
