@@ -14,4 +14,6 @@ if told := session.settings().refusal_to_listen(st.get_option("server.address"))
     st.title("Genrescope")
     st.error(ui.plain(told), icon=":material/lock:")
     st.stop()
+if not session.is_guest():
+    ui.look_after_library()
 st.navigation(list(pages().values()), position="hidden" if session.is_guest() else "top").run()

@@ -15,7 +15,7 @@ DISMISSED = "dismissed"
 @st.cache_resource
 def settings() -> Settings:
     """The workspace."""
-    return Settings()
+    return Settings.read()
 
 
 def is_guest() -> bool:

@@ -13,6 +13,7 @@ import streamlit as st
 
 from app import session
 from app.navigation import pages
+from core.database import damage, newest_backup
 from core.errors import GenrescopeError, LibraryError, disk_trouble
 from core.files import duration_in_words
 from core.music import GenreDistribution
@@ -74,6 +75,8 @@ def tell_uncaught(error: Exception) -> bool:
         text = str(known)
     elif session.is_guest():
         text = f"Something went wrong here that nobody foresaw ({kind}). Load this page again, or come back later."
+    elif fault := damage(session.settings().database, thorough=True):
+        text = fault
     else:
         text = (
             f"Something went wrong here that nobody foresaw ({kind}). What was done before is kept. Load this page again. If "
@@ -81,6 +84,32 @@ def tell_uncaught(error: Exception) -> bool:
         )
     st.error(plain(text), icon=":material/error:")
     return True
+
+
+def look_after_library() -> None:
+    """Before a page: complete a restore that was cut off; stop at a damaged library, with a way to its newest backup."""
+    settings = session.settings()
+    if settings.restoring.exists():
+        from core.keeping.restoring import complete
+
+        if told := complete(settings):
+            session.tell(told)
+    fault = damage(settings.database)
+    if not fault:
+        return
+    st.title("Genrescope")
+    st.error(plain(fault), icon=":material/error:")
+    newest = newest_backup(settings.data / "backups")
+    if newest and newest.suffix == ".zip" and st.button(f"Restore {plain(newest.name)}", icon=":material/restore:"):
+        from core.keeping.restoring import restore
+
+        with told_errors():
+            result = restore(newest, settings, replace=True)
+            session.tell(
+                f"Restored: {counted(result['rows']['tracks'], 'track')}. The damaged library is in {result['kept']}."
+            )
+            st.rerun()
+    st.stop()
 
 
 def label_form(track_ids: Sequence[int], *, key: str = "edit", what: str = "ticked") -> None:

@@ -1,15 +1,18 @@
 """SQLite: connections and numbered migrations. `PRAGMA user_version` counts the migrations a file has had."""
 
 import errno
+import os
+import shlex
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from core.errors import LibraryError, WorkspaceError, disk_trouble
+from core.errors import LibraryDamaged, LibraryError, WorkspaceError, disk_trouble
+from core.files import whole
 
 _DISK = {
     sqlite3.SQLITE_FULL: errno.ENOSPC,
@@ -26,6 +29,9 @@ _OTHERS = {
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_S = 30.0
+CHECK_S = 0.5
+"""The check of a library on opening gives up after this long, seconds; a thorough one does not."""
+_CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
 
 
 def now() -> str:
@@ -40,36 +46,52 @@ class Database:
         """Open `path`, creating or migrating it (after a backup) where needed."""
         self.path = path
         self._watching: sqlite3.Connection | None = None
+        self._watched = 0
         self._watch_lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _migrate(path)
-        except (sqlite3.DatabaseError, OSError) as error:
-            if trouble := _trouble(error):
-                raise trouble from error
-            if getattr(error, "sqlite_errorcode", None) not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+            self.check()
+            with self._explaining():
+                _migrate(path)
+        except OSError as error:
+            if (known := _explained(error, path)) is None:
                 raise
-            raise LibraryError(
-                f"{path} is damaged, or not a Genrescope library. Put a backup in its place (see {path.parent / 'backups'}), "
-                "or move it away to begin anew."
-            ) from error
+            raise known from error
+
+    def check(self) -> None:
+        """Raise `LibraryDamaged` if the file is damaged. Quick: a file that did not change since is not read again."""
+        if fault := damage(self.path):
+            raise LibraryDamaged(fault)
 
     def version(self) -> int:
         """A number that changes whenever any process has written to the library: what was read before is then old."""
-        with self._watch_lock:
-            if self._watching is None:
-                self._watching = _connect(self.path, check_same_thread=False)
-            return int(self._watching.execute("PRAGMA data_version").fetchone()[0])
+        with self._watch_lock, self._explaining():
+            file = _identity(self.path)
+            if self._watching is None or self._watched != file:  # a file put in its place is another library
+                if self._watching is not None:
+                    self._watching.close()
+                self._watching, self._watched = _connect(self.path, check_same_thread=False), file
+            return (file << 32) + int(self._watching.execute("PRAGMA data_version").fetchone()[0])
 
     def copy_to(self, path: Path) -> None:
         """Write the library as it is at one moment to a new file, while others write on; the file stands by itself."""
-        with closing(_connect(self.path)) as source, closing(sqlite3.connect(path)) as copy:
+        with self._connected() as source, closing(sqlite3.connect(path)) as copy:
             source.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")
 
+    def mark(self, number: int) -> None:
+        """Write a number (up to 31 bits) into the file's header, which tells copies of the file apart."""
+        with self._connected() as db:
+            db.execute(f"PRAGMA application_id = {int(number)}")
+
+    def marked(self) -> int:
+        """The number that `mark` wrote; 0 if none."""
+        with self.read() as db:
+            return int(db.execute("PRAGMA application_id").fetchone()[0])
+
     def take_over(self, other: "Database") -> None:
         """Become what `other` is, whole or not at all, while others have this file open: they see it as one great write."""
-        with closing(_connect(other.path)) as source, closing(_connect(self.path)) as here:
+        with other._connected() as source, self._connected() as here:
             source.backup(here)
 
     def row_counts(self) -> dict[str, int]:
@@ -92,21 +114,29 @@ class Database:
             told = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
             dangling = db.execute("PRAGMA foreign_key_check").fetchone()
         if told != "ok" or dangling is not None:
-            raise LibraryError(
+            raise LibraryDamaged(
                 f"The library {self.path} is damaged: {told if told != 'ok' else 'rows that hang on nothing'}."
             )
 
     @contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
-        """A connection; `WorkspaceError` where the disk, or another program, does not let us."""
+    def _explaining(self) -> Iterator[None]:
+        """SQLite's errors as ours, where the cause is known: a disk, another program, a damaged or moved file."""
         try:
-            with closing(_connect(self.path)) as connection:
-                yield connection
-        except sqlite3.OperationalError as error:
-            trouble = _trouble(error)
-            if trouble is None:
-                raise
-            raise trouble from error
+            yield
+        except (sqlite3.Error, ValueError) as error:
+            if known := _explained(error, self.path):
+                raise known from error
+            if fault := damage(
+                self.path, thorough=True
+            ):  # what was read makes no sense: a name or JSON in it is broken
+                raise LibraryDamaged(fault) from error
+            raise
+
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        """A connection; `LibraryDamaged`, or `WorkspaceError` where the disk or another program refuses."""
+        with self._explaining(), closing(_connect(self.path)) as connection:
+            yield connection
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -139,19 +169,138 @@ class Database:
                 raise
 
 
-def _trouble(error: Exception) -> WorkspaceError | None:
-    """What a disk, or another program, did to the library, in a sentence; None if it is something else."""
-    if not isinstance(error, sqlite3.OperationalError):
+def _explained(error: Exception, path: Path) -> LibraryError | WorkspaceError | None:
+    """What happened to the library's file, as an error with a sentence; None if it is something else."""
+    if isinstance(error, LibraryError | WorkspaceError):
+        return error
+    if not isinstance(error, sqlite3.Error):
         return disk_trouble(error)
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    whole_code = getattr(error, "sqlite_errorcode", 0)
+    code = whole_code & 0xFF
+    if code in _CORRUPT or "decode to UTF-8" in str(error):
+        return LibraryDamaged(damage_text(path))
+    if whole_code == sqlite3.SQLITE_READONLY_DBMOVED or (code == sqlite3.SQLITE_CANTOPEN and not os.path.lexists(path)):
+        return WorkspaceError(errno.ENOENT, moved_text(path))
+    if code == sqlite3.SQLITE_CANTOPEN and path.is_dir():
+        return WorkspaceError(
+            errno.EISDIR, f"The library {path} is a folder. Move it away, or choose another with --home."
+        )
     if code in _OTHERS:
         return WorkspaceError(errno.EBUSY, _OTHERS[code])
     return disk_trouble(OSError(_DISK[code], "")) if code in _DISK else None
 
 
-def _connect(path: Path, *, check_same_thread: bool = True) -> sqlite3.Connection:
+def moved_text(path: Path) -> str:
+    """The sentence for a library that was here and is not any more."""
+    return (
+        f"The library {path} is not there any more: the workspace was moved, renamed or deleted. Move it back, or start "
+        "Genrescope again with its new folder (--home, or GENRESCOPE_HOME)."
+    )
+
+
+def damage_text(path: Path, fault: str = "is damaged, or not a Genrescope library") -> str:
+    """The sentence for a damaged library: what to do, with the newest backup beside it if there is one."""
+    folder = path.parent / "backups"
+    newest = newest_backup(folder)
+    if newest is None:
+        remedy = f"There is no backup in {folder}. If you have one elsewhere, run `python -m core restore FILE --replace`; else move the file away to begin anew."
+    elif newest.suffix == ".zip":
+        remedy = f"The newest backup is {newest}: run `python -m core restore {shlex.quote(str(newest))} --replace` (the damaged file is kept)."
+    else:
+        remedy = f"The newest backup is {newest}, a copy made before an update: put it in the library's place."
+    return f"{path} {fault}. {remedy}"
+
+
+def newest_backup(folder: Path) -> Path | None:
+    """The newest backup in a folder; copies made before a migration only where there is no other."""
+    for pattern in ("*.zip", "library-v*.db"):
+        with suppress(OSError):
+            found = [path for path in folder.glob(pattern) if not path.name.startswith(".") and path.is_file()]
+            if found:
+                return max(found, key=lambda path: path.stat().st_mtime_ns)
+    return None
+
+
+def damage(path: Path, *, thorough: bool = False) -> str:
+    """What is wrong with a library file, in a sentence with its remedy; '' if nothing was found, or there is no file.
+
+    The quick check gives up after `CHECK_S` and remembers its answer until the file changes. A thorough one reads every row.
+    """
+    try:
+        files = [path.with_name(path.name + suffix) for suffix in ("", "-wal")]
+        state = tuple(
+            (told.st_ino, told.st_size, told.st_mtime_ns) for told in (file.stat() for file in files if file.exists())
+        )
+        if not path.is_file():
+            return ""
+    except OSError:
+        return ""  # opening it says why
+    if not thorough and _checked.get(path) == state:
+        return ""
+    if sum(size for _, size, _ in state) == 0:
+        return (
+            damage_text(path, "is empty, though there are files beside it that belong to a library")
+            if _belongings(path)
+            else ""
+        )
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=BUSY_TIMEOUT_S)) as db:
+            db.text_factory = bytes
+            if not thorough:
+                end = time.monotonic() + CHECK_S
+                db.set_progress_handler(lambda: time.monotonic() > end, 10_000)
+            if db.execute("PRAGMA quick_check(1)").fetchone()[0] != b"ok":
+                return damage_text(path)
+            if thorough:
+                db.text_factory = str
+                for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall():
+                    for _ in db.execute(f'SELECT * FROM "{name}"'):  # noqa: S608
+                        pass
+    except UnicodeDecodeError:  # in a name or a message of SQLite's
+        return damage_text(path)
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in _CORRUPT or "decode to UTF-8" in str(error):
+            return damage_text(path)
+        if code != sqlite3.SQLITE_INTERRUPT:
+            return ""  # held, or not readable: whoever opens it is told
+    _checked[path] = state
+    return ""
+
+
+_checked: dict[Path, tuple[tuple[int, int, int], ...]] = {}
+"""Libraries in which no damage was found: their files then (inode, size, time)."""
+
+
+def _belongings(path: Path) -> bool:
+    """Whether files lie beside a library that only a library with rows leaves behind."""
+    return any(
+        next((path.parent / folder).rglob(pattern), None) is not None
+        for folder, pattern in (
+            ("spectrograms", "*.npy"),
+            ("audio", "*.*"),
+            ("runs", "*.safetensors"),
+            ("backups", "*.*"),
+        )
+    )
+
+
+def _identity(path: Path) -> int:
+    """The inode of a library file; `WorkspaceError` if it is gone."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError as error:
+        raise WorkspaceError(errno.ENOENT, moved_text(path)) from error
+
+
+def _connect(path: Path, *, create: bool = False, check_same_thread: bool = True) -> sqlite3.Connection:
+    """A connection. Only with `create` to a file that is not there: one that was moved away must not be begun anew."""
     connection = sqlite3.connect(
-        path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=check_same_thread
+        f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}",
+        uri=True,
+        timeout=BUSY_TIMEOUT_S,
+        isolation_level=None,
+        check_same_thread=check_same_thread,
     )
     connection.row_factory = sqlite3.Row
     _keep_a_log(connection)
@@ -189,7 +338,7 @@ def version_of(path: Path) -> int:
 
 def _migrate(path: Path) -> None:
     scripts = sorted(MIGRATIONS.glob("[0-9]*.sql"))
-    with closing(_connect(path)) as connection:
+    with closing(_connect(path, create=True)) as connection:
         version = _version(connection)
         if version == len(scripts):
             return
@@ -218,8 +367,9 @@ def _back_up(path: Path, version: int) -> None:
     folder.mkdir(exist_ok=True)
     stamp = now().replace(":", "").replace(".", "")[:17]
     with (
+        whole(folder / f"{path.stem}-v{version}-{stamp}.db") as partial,
         closing(_connect(path)) as source,
-        closing(sqlite3.connect(folder / f"{path.stem}-v{version}-{stamp}.db")) as copy,
+        closing(sqlite3.connect(partial)) as copy,
     ):
         source.backup(copy)
 

@@ -14,7 +14,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from core.audio.waveform import CONTAINERS
-from core.errors import GenrescopeError
+from core.database import Database, damage
+from core.errors import GenrescopeError, LibraryDamaged
 from core.files import size_in_words
 from core.settings import Settings
 
@@ -43,7 +44,18 @@ def examine(settings: Settings) -> list[Finding]:
     checks: list[Callable[[Settings], Finding]] = [
         _python, _torch, _torchaudio, _decoders, _yt_dlp, _javascript, _spotify, _database, _disk,
     ]  # fmt: skip
-    return [check(settings) for check in checks]
+    return [_finding(check, settings) for check in checks]
+
+
+def _finding(check: Callable[[Settings], Finding], settings: Settings) -> Finding:
+    """A check's finding; one that fails itself is a finding too, and hides no other."""
+    try:
+        return check(settings)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with this machine must be reported
+        name = check.__name__.strip("_").replace("_", " ")
+        return Finding(
+            name, False, True, f"could not be checked: {type(error).__name__}: {error}", "Please report this."
+        )
 
 
 def repair_torchaudio() -> bool:
@@ -143,21 +155,17 @@ def _spotify(settings: Settings) -> Finding:
 
 
 def _database(settings: Settings) -> Finding:
-    from core.database import Database
-
-    remedy = "Make the folder writable, choose another with --home, or put back a file from data/backups."
     try:
-        database = Database(settings.database)
-        with database.read() as db:
-            told = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        with database.write():
+        if fault := damage(settings.database, thorough=True):
+            raise LibraryDamaged(fault)
+        with Database(settings.database).write():
             pass
+    except LibraryDamaged as error:
+        return Finding("database", False, True, f"{settings.database} is damaged", str(error))
     except (OSError, sqlite3.Error, GenrescopeError) as error:
+        remedy = "Make the folder writable, choose another with --home, or put back a file from data/backups."
         return Finding("database", False, True, f"{settings.database}: {error}", remedy)
-    found = f"{settings.database} (SQLite {sqlite3.sqlite_version})"
-    return Finding(
-        "database", told == "ok", True, found if told == "ok" else f"{found}: {told}", "" if told == "ok" else remedy
-    )
+    return Finding("database", True, True, f"{settings.database} (SQLite {sqlite3.sqlite_version})")
 
 
 def _disk(settings: Settings) -> Finding:

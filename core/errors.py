@@ -3,6 +3,9 @@
 import errno
 from datetime import datetime
 
+STOPPED = "Stopped. The same command goes on from here."
+"""What a command says after Ctrl-C."""
+
 
 class GenrescopeError(Exception):
     """Root of all expected errors; `str(error)` is a sentence for a person."""
@@ -14,6 +17,10 @@ class AudioError(GenrescopeError):
 
 class LibraryError(GenrescopeError):
     """The library refuses a request, or lacks what was asked for."""
+
+
+class LibraryDamaged(LibraryError):
+    """The library's file is damaged, empty or no library; the text names the newest backup."""
 
 
 class WorkspaceError(GenrescopeError, OSError):

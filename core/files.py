@@ -15,14 +15,16 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from core.errors import disk_trouble
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def whole(path: Path, *, replace: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it into place if the block ends well, delete it if not.
 
-    Raises `WorkspaceError` where the disk takes no more.
+    Raises `WorkspaceError` where the disk takes no more; without `replace`, `FileExistsError` if `path` is there by then.
     """
     partial = path.with_name(f".partial-{uuid.uuid4().hex}{path.suffix}")
     with _told_trouble(path):
@@ -30,11 +32,28 @@ def whole(path: Path) -> Iterator[Path]:
         partial.touch(exist_ok=False)
         try:
             yield partial
-            with partial.open("rb+") as written:
-                os.fsync(written.fileno())
-            partial.replace(path)
+            publish(partial, path, replace=replace)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def publish(partial: Path, path: Path, *, replace: bool = True) -> None:
+    """Give a finished file in the same file system its name; without `replace`, `FileExistsError` if `path` is there."""
+    with partial.open("rb+") as written:
+        os.fsync(written.fileno())
+    if replace:
+        partial.replace(path)
+        return
+    try:
+        path.hardlink_to(partial)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if os.path.lexists(path):
+            raise FileExistsError(path) from None
+        partial.rename(path)
+    else:
+        partial.unlink()
 
 
 @contextmanager
@@ -65,6 +84,37 @@ def whole_folder(path: Path) -> Iterator[Path]:
             partial.rename(path)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def work_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """Yield a new folder in `parent`, deleted at the end; folders that killed processes left under `prefix` go first.
+
+    The process holds the folder's file `lock`, which the system frees however the process ends.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    sweep_dead(parent, prefix)
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    try:
+        with FileLock(folder / "lock"):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep_dead(parent: Path, prefix: str) -> None:
+    """Remove folders of `work_folder` whose process is dead."""
+    for folder in parent.glob(f"{prefix}*"):
+        lock = folder / "lock"
+        with contextlib.suppress(OSError):
+            if folder.is_symlink() or time.time() - (lock if lock.exists() else folder).stat().st_mtime < NEW_S:
+                continue  # its process may be about to take the lock
+            with FileLock(lock, timeout=0):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+NEW_S = 1.0
+"""A work folder younger than this is left alone, seconds."""
 
 
 def sweep(folder: Path, *, older_than_s: float = 3600.0) -> None:

@@ -8,9 +8,9 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -19,6 +19,8 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from core.errors import GenrescopeError
 
 PROJECT = Path(__file__).resolve().parent.parent
 """Root of the project: its default workspace, and where shipped models lie."""
@@ -105,7 +107,38 @@ class Settings(BaseSettings):
     @field_validator("home")
     @classmethod
     def _absolute(cls, home: Path) -> Path:
-        return home.expanduser().resolve()
+        """The workspace's absolute path. `ValueError` with a sentence where no folder can be."""
+        try:
+            whole = home.expanduser().resolve()
+            there = next(path for path in (whole, *whole.parents) if os.path.lexists(path))
+            if there.is_dir():
+                os.lstat(whole)
+        except FileNotFoundError:
+            return whole  # it is made when something is written
+        except (OSError, RuntimeError) as error:  # RuntimeError: a link to itself, or no such user's home
+            raise ValueError(
+                f"{home} cannot be a workspace: {getattr(error, 'strerror', None) or error}. Choose a folder with --home."
+            ) from None
+        if not there.is_dir():
+            raise ValueError(f"{there} is not a folder, so no workspace can be in it. Choose a folder with --home.")
+        return whole
+
+    @classmethod
+    def read(cls, **given: Any) -> "Settings":
+        """`Settings(...)`; a value that cannot be used is a `GenrescopeError`, which names it."""
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            name = str(first["loc"][0]) if first["loc"] else ""
+            if isinstance(cause := first.get("ctx", {}).get("error"), ValueError):
+                raise GenrescopeError(str(cause)) from None
+            shown = "" if "SecretStr" in str(cls.model_fields[name].annotation) else f" {str(first['input'])[:100]!r}"
+            raise GenrescopeError(f"The setting GENRESCOPE_{name.upper()} cannot be{shown}: {first['msg']}.") from None
+        except (OSError, ValueError) as error:  # a damaged .env or secrets.toml
+            raise GenrescopeError(
+                f"The settings in .env or .streamlit/secrets.toml cannot be read: {error}."
+            ) from error
 
     def refusal_to_listen(self, address: str | None) -> str:
         """Why the whole app must not listen at `address` (None: at all of this machine); '' if it may."""
@@ -128,6 +161,11 @@ class Settings(BaseSettings):
     def database(self) -> Path:
         """The library: one SQLite file."""
         return self.data / "library.db"
+
+    @property
+    def restoring(self) -> Path:
+        """What a restore that has begun to change the workspace still has to put in place; gone when it is complete."""
+        return self.data / ".restoring"
 
     @property
     def spotify_token(self) -> Path:

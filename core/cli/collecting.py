@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from core.cli.files import source
 from core.cli.frame import Home, Json, answer, app, command, do_job
 from core.database import Database
 from core.errors import GenrescopeError
@@ -108,7 +109,7 @@ def _failures(failed: dict[str, int]) -> list[dict[str, str]]:
 def _rows(file: Path) -> Iterator[dict[str, Any]]:
     """Rows of a file of JSON lines that each hold `id`, `query` and `candidates`."""
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = source(file).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise GenrescopeError(f"{file} cannot be read as text in UTF-8: {error}") from error
     for number, line in enumerate(text.split("\n"), start=1):  # not splitlines: names may hold other line ends

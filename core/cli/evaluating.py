@@ -5,7 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from core.cli.frame import Home, Json, answer, app, command, do_job, write
+from core.cli.files import Force, source, target
+from core.cli.files import folder as folder_of
+from core.cli.frame import Home, Json, answer, app, command, do_job
 from core.cli.recipes import (
     USUAL,
     CropFrames,
@@ -43,9 +45,7 @@ def evaluate(
     with command(as_json, home) as settings:
         if genre_from != "folder":
             raise typer.BadParameter("--genre-from may only be: folder.")
-        directory = folder.expanduser().resolve() if folder else None
-        if directory and not directory.is_dir():
-            raise GenrescopeError(f"{directory} is not a folder on this computer.")
+        directory = folder_of(folder) if folder else None
         from core.learning import model as models
 
         found = str(models.find(settings, model))  # whole: a worker that takes the job may stand in another folder
@@ -111,7 +111,7 @@ def crossvalidate(
             crop_frames=crop_frames,
             seed=seed,
         )
-        listed = str(folds_file.expanduser().resolve()) if folds_file else None
+        listed = str(source(folds_file).resolve()) if folds_file else None
         request = Request(known[protocol], folds, seed, tuple(genre) if genre else None, listed)
         divide(Library(Database(settings.database)), request, SpectrogramRecipe(), ())  # refused now, not in the job
         called = clean(name or f"{protocol}, {recipe.network}", limit=MAX_NAME)
@@ -179,6 +179,7 @@ def report(
     html: Annotated[Path | None, typer.Option(help="Write the report here, one file that needs nothing else.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write a row a song here.")] = None,
     figures: Annotated[Path | None, typer.Option(help="Write the figures here, as a CSV.")] = None,
+    force: Force = False,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
@@ -186,15 +187,21 @@ def report(
     with command(as_json, home) as settings:
         from core.learning import reporting
 
+        makers = {
+            "--html": (html, reporting.as_html),
+            "--csv": (csv, reporting.songs_csv),
+            "--figures": (figures, reporting.figures_csv),
+        }
+        written = [(target(path, settings, force=force), make) for path, make in makers.values() if path]
+        if len({one.path for one, _ in written}) < len(written):
+            raise typer.BadParameter(f"Each needs a file of its own: {', '.join(makers)}.")
         evaluations = Evaluations(Database(settings.database))
         found = evaluations.get(evaluation)
         songs = evaluations.songs(found)
         if found.report is None or not songs:
             raise GenrescopeError(f"The evaluation {evaluation} is not finished. Do it again, and it goes on.")
-        makers = ((html, reporting.as_html), (csv, reporting.songs_csv), (figures, reporting.figures_csv))
-        for path, make in makers:
-            if path is not None:
-                write(path.expanduser(), make(found, songs))
+        for one, make in written:
+            one.write(make(found, songs))
         told = reporting.figures(found, songs)
-        written = [f"written: {path}" for path, _ in makers if path is not None]
-        answer(as_json, told, [*reporting.sentences(told), *report_lines(told), *written])
+        named = [f"written: {one.path}" for one, _ in written]
+        answer(as_json, told, [*reporting.sentences(told), *report_lines(told), *named])

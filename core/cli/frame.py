@@ -6,22 +6,29 @@ Long work is a job, done with `do_job`; other work that takes a while reports to
 (torch, spotipy, yt-dlp) is imported inside the command that needs it. Wrong usage is a `typer.BadParameter`.
 """
 
+import _thread
+import errno
 import json
+import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from types import FrameType
+from typing import Annotated, Any, NoReturn, TextIO
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
-from core.database import Database
-from core.errors import GenrescopeError, disk_trouble
-from core.files import whole
+from core.database import Database, damage
+from core.errors import STOPPED, GenrescopeError, disk_trouble
 from core.jobs import worker as jobs
 from core.jobs.queue import Job, Queue
 from core.settings import Settings
@@ -55,16 +62,90 @@ ORDER = (
 """The order of use, in which `--help` lists the commands. One that is not named here comes last."""
 
 
-class InOrder(TyperGroup):
-    """Commands in `ORDER`, whichever room was imported first."""
+class Commands(TyperGroup):
+    """Commands in `ORDER`, whichever module was imported first. Whatever happens, each answers once."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Names of the commands, as `--help` lists them."""
         return sorted(super().list_commands(ctx), key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
 
+    def main(self, args: Sequence[str] | None = None, standalone_mode: bool = True, **extra: Any) -> Any:  # type: ignore[override]
+        """Run a command and leave with its exit code. Wrong usage is a sentence too, or `{"error"}`, and exit code 2."""
+        given = list(sys.argv[1:] if args is None else args)
+        as_json = "--json" in given
+        _state.answered, _state.interrupted, _state.out = False, False, None
+        if signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, signal.default_int_handler, None):
+            signal.signal(signal.SIGINT, _interrupt)
+            sys.unraisablehook = _interrupt_again
+        try:
+            code = super().main(given, standalone_mode=False, **extra)
+            if code == _CTRL_C:  # outside of a command's own work
+                fail(as_json, STOPPED)
+        except typer.Exit as left:
+            code = left.exit_code
+        except (TyperException, typer.Abort) as error:
+            code = _refuse(as_json, error)
+        except KeyboardInterrupt:  # a second one, while the first was answered
+            code = 1
+        except Exception as error:  # noqa: BLE001 - outside of a command's own work; it answers, too
+            traceback.print_exc(file=sys.stderr)
+            _say_error(as_json, f"An unexpected error: {type(error).__name__}: {error}")
+            code = 1
+        if signal.getsignal(signal.SIGINT) is _interrupt:  # all is said; only the process's own end is left
+            signal.signal(signal.SIGINT, lambda number, frame: os._exit(code or 0))
+        if standalone_mode:
+            sys.exit(code or 0)
+        return code
+
+
+@dataclass
+class _State:
+    """Of the command that this process does."""
+
+    answered: bool = False
+    interrupted: bool = False
+    out: TextIO | None = None
+
+
+_state = _State()
+_CTRL_C = 130
+"""What Typer makes of a KeyboardInterrupt."""
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Ctrl-C: an exception, and a note of it for where a library swallows the exception or makes another of it."""
+    _state.interrupted = True
+    raise KeyboardInterrupt
+
+
+def _interrupt_again(unraisable: "sys.UnraisableHookArgs") -> None:
+    """A KeyboardInterrupt that was ignored, in a destructor or a callback, comes again a moment later."""
+    if unraisable.exc_type is KeyboardInterrupt:
+        threading.Timer(0.05, _thread.interrupt_main).start()
+    else:
+        sys.__unraisablehook__(unraisable)
+
+
+def _refuse(as_json: bool, error: Exception) -> int:
+    """Say what was wrong with how a command was called; its exit code."""
+    if isinstance(error, typer.Abort):
+        text = STOPPED
+    elif type(error).__name__ == "NoArgsIsHelpError" and not as_json:
+        error.show()  # type: ignore[attr-defined]
+        return int(error.exit_code)  # type: ignore[attr-defined]
+    else:
+        context = getattr(error, "ctx", None)
+        text = " ".join(getattr(error, "format_message", lambda: str(error))().split())
+        if type(error).__name__ == "NoArgsIsHelpError":
+            text = "A command is missing."
+        text = text if text.endswith((".", "?", "!")) else f"{text}."
+        text += f" See `{context.command_path if context else 'python -m core'} --help`."
+    _say_error(as_json, text)
+    return int(getattr(error, "exit_code", 1))
+
 
 app = typer.Typer(
-    cls=InOrder,
+    cls=Commands,
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -83,35 +164,106 @@ stderr = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emo
 
 @contextmanager
 def command(as_json: bool, home: Path | None) -> Iterator[Settings]:
-    """Settings for a command; errors become a sentence (or `{"error"}`) and exit code 1."""
+    """Settings for a command; errors become a sentence (or `{"error"}`) and exit code 1.
+
+    With `as_json`, what libraries print goes to standard error. A damaged library is told of also by commands that do
+    not open it.
+    """
+    library: Path | None = None
     try:
-        yield Settings(home=home) if home else Settings()
-    except GenrescopeError as error:
-        fail(as_json, str(error))
-    except KeyboardInterrupt:
-        fail(as_json, "Stopped. The same command goes on from here.")
+        with _stdout_for_answers(as_json):
+            settings = Settings.read(home=home) if home else Settings.read()
+            library = settings.database
+            _complete_restore(settings)
+            yield settings
+            if fault := damage(library):
+                _print(stderr, f"Note: {fault}")
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
-    except OSError as error:
-        if (trouble := disk_trouble(error)) is None:
-            _unexpected(as_json, error)
-        fail(as_json, str(trouble))
+    except KeyboardInterrupt:
+        fail(as_json, STOPPED)
     except Exception as error:  # noqa: BLE001 - the rim: every error is told, and none escapes as a traceback on stdout
-        _unexpected(as_json, error)
+        if _state.interrupted:  # inside an import, say, where it became an ImportError
+            fail(as_json, STOPPED)
+        if text := sentence(error):
+            fail(as_json, text)
+        if library and (fault := damage(library, thorough=True)):
+            fail(as_json, fault)
+        traceback.print_exc(file=sys.stderr)
+        fail(as_json, f"An unexpected error: {type(error).__name__}: {error}")
 
 
-def _unexpected(as_json: bool, error: Exception) -> NoReturn:
-    traceback.print_exc(file=sys.stderr)
-    fail(as_json, f"An unexpected error: {type(error).__name__}: {error}")
+def _complete_restore(settings: Settings) -> None:
+    """Complete a restore that was killed, and say so."""
+    if settings.restoring.exists():
+        from core.keeping.restoring import complete
+
+        if told := complete(settings):
+            _print(stderr, told)
+
+
+@contextmanager
+def _stdout_for_answers(as_json: bool) -> Iterator[None]:
+    """While a command works: `print` goes to standard error where the answer is JSON."""
+    _state.out = sys.stdout
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():
+        yield
+
+
+def sentence(error: Exception) -> str:
+    """An error in a sentence for people; '' if it is an unexpected one."""
+    if isinstance(error, GenrescopeError):
+        return str(error)
+    if isinstance(error, OSError):
+        if trouble := disk_trouble(error):
+            return str(trouble)
+        if error.filename is not None and error.strerror:
+            return f"{os.fsdecode(error.filename)} cannot be used: {error.strerror}."
+    if isinstance(error, RuntimeError) and str(error).startswith(("Symlink loop", "Could not determine home")):
+        return f"A path cannot be used: {error}."
+    if isinstance(error, UnicodeEncodeError) and "surrogates not allowed" in error.reason:
+        return f"A name here is not valid UTF-8, so the library cannot keep it: {error.object[:200]}. Rename it."
+    return ""
 
 
 def fail(as_json: bool, text: str) -> NoReturn:
-    """Tell why a command could not be done, and leave with 1."""
-    if as_json:
-        sys.stdout.write(json.dumps({"error": text}, ensure_ascii=False) + "\n")
-    else:
-        stderr.print(f"Error: {text}")
+    """Say why a command could not be done, and leave with 1."""
+    _say_error(as_json, text)
     raise typer.Exit(1)
+
+
+def _say_error(as_json: bool, text: str) -> None:
+    if _state.answered:
+        return
+    if as_json:
+        _write_json({"error": text})
+    else:
+        _print(stderr, f"Error: {text}")
+        _state.answered = True
+
+
+def _write_json(document: Any) -> None:
+    """Write the one JSON document of a command to standard output, as valid UTF-8."""
+    _state.answered = True
+    _print(_state.out or sys.stdout, json.dumps(document, ensure_ascii=False))
+
+
+def _print(to: Console | TextIO, line: str) -> None:
+    """Print a line of valid UTF-8: bytes of a name that are none are escaped. `typer.Exit` if nobody takes it."""
+    line = line.encode("utf-8", "backslashreplace").decode()
+    try:
+        if isinstance(to, Console):
+            to.print(line)
+            to.file.flush()
+        else:
+            to.write(line + "\n")
+            to.flush()
+    except OSError as error:
+        if to is not stderr:
+            sys.stdout = _state.out = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - nothing more can be said
+            if error.errno != errno.EPIPE:
+                _print(stderr, f"Error: The answer cannot be written to standard output: {error.strerror}.")
+            raise typer.Exit(1) from None
 
 
 def do_job(settings: Settings, submit: Callable[[Queue], Job]) -> dict[str, Any]:
@@ -128,23 +280,15 @@ def answer(as_json: bool, document: Any, lines: list[str], failed: list[dict[str
     An item that failed has a `path` and a `reason`. People are told of it here; for a script, put it into the document.
     """
     if as_json:
-        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+        _write_json(document)
     else:
+        _state.answered = True
         for line in lines:
-            stdout.print(line)
+            _print(stdout, line)
         for item in failed or ():
-            stderr.print(f"failed: {item['path']}: {item['reason']}")
+            _print(stderr, f"failed: {item['path']}: {item['reason']}")
     if failed:
         raise typer.Exit(1)
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file that was asked for, whole; `GenrescopeError` if it cannot be."""
-    try:
-        with whole(path) as partial:
-            partial.write_text(text, encoding="utf-8", newline="")
-    except OSError as error:
-        raise GenrescopeError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from core.cli.files import Force, source, target
 from core.cli.frame import Home, Json, answer, app, command, do_job, progress
 from core.database import Database
 from core.files import size_in_words
@@ -13,11 +14,12 @@ from core.jobs import kinds
 
 @app.command()
 def backup(
-    file: Annotated[Path, typer.Argument(help="The zip file to write; it must not be there yet.")],
+    file: Annotated[Path, typer.Argument(help="The zip file to write.")],
     holds: Annotated[
         str,
         typer.Option("--with", help="How much: labels (with models), spectrograms (too), or everything (songs too)."),
     ] = "labels",
+    force: Force = False,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
@@ -27,8 +29,10 @@ def backup(
 
         if holds not in HOLDS:
             raise typer.BadParameter(f"--with may be: {', '.join(HOLDS)}.")
-        to = file.expanduser().absolute()
-        result = do_job(settings, lambda queue: kinds.submit_backup(queue, settings, holds, to=to))
+        to = target(file, settings, force=force)
+        result = do_job(
+            settings, lambda queue: kinds.submit_backup(queue, settings, holds, to=to.path, replace=to.replace)
+        )
         lines = [f"{result['path']}: {result['told']}"]
         if result["left_out"]:
             lines.append(f"{result['left_out']} files that were to go along were not there any more.")
@@ -51,7 +55,7 @@ def restore(
         settings.data.mkdir(parents=True, exist_ok=True)
         with progress() as report:
             result = take_in(
-                file.expanduser(),
+                source(file),
                 settings,
                 replace=replace,
                 on_progress=lambda done, total: report(done // 1_000_000, total // 1_000_000, "Megabytes", None),

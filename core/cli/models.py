@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from core.cli.evaluating import report_lines
-from core.cli.frame import Home, Json, answer, app, command, do_job, progress, write
+from core.cli.files import Force, source, target
+from core.cli.frame import Home, Json, answer, app, command, do_job, progress
 from core.cli.recipes import (
     USUAL,
     CropFrames,
@@ -118,6 +119,7 @@ def predict(
     html: Annotated[
         Path | None, typer.Option(help="Write the result of one song here, a page that needs nothing else.")
     ] = None,
+    force: Force = False,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
@@ -132,6 +134,7 @@ def predict(
         if html and len(files) != 1:
             raise typer.BadParameter("A page tells of one song.", param_hint="--html")
         folder = models.find(settings, model)
+        page = target(html, settings, force=force, inputs=[*files, folder]) if html else None
         loaded, scheduler = models.load(folder), settings.dask_scheduler
         far = None
         if scheduler and len(files) > 1:  # a song alone is answered before a cluster is asked
@@ -162,10 +165,9 @@ def predict(
                         "verdict": verdict_document(told),
                         "neighbours": [vars(one) for one in similar],
                     }
-                    if html:
+                    if page:
                         spoke = why_of(file, loaded, genre=told.top, **limits)
-                        page = as_html(file.name, told, similar, spoke, sound=_sound_of(file, settings))
-                        write(html.expanduser(), page)
+                        page.write(as_html(file.name, told, similar, spoke, sound=_sound_of(file, settings)))
                 except GenrescopeError as error:
                     row["error"] = str(error)
         failed = [{"path": row["file"], "reason": row["error"]} for row in answers if row["error"]]
@@ -311,7 +313,7 @@ def _artists(file: Path | None) -> tuple[str, ...] | None:
     if file is None:
         return None
     try:
-        return tuple(line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip())
+        return tuple(line.strip() for line in source(file).read_text(encoding="utf-8-sig").splitlines() if line.strip())
     except (OSError, UnicodeDecodeError) as error:
         raise GenrescopeError(f"{file} cannot be read as a list of artists, one a line, in UTF-8: {error}") from error
 

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
+from core.cli.files import Force, source, target
 from core.cli.frame import Home, Json, answer, app, command, do_job
 from core.database import Database
 from core.errors import GenrescopeError
-from core.files import whole
 from core.jobs import kinds
 from core.library.genres import Genres
 
@@ -125,6 +125,7 @@ def playlists_search(
 @playlists_app.command("export")
 def playlists_export(
     file: Annotated[Path, typer.Argument(help="Ends in .yaml (all of it), or .csv (playlists and genres alone).")],
+    force: Force = False,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
@@ -132,13 +133,9 @@ def playlists_export(
     with command(as_json, home) as settings:
         from core.library import mapping
 
+        written = target(file, settings, force=force)
         found = mapping.current(Database(settings.database))
-        text = mapping.as_csv(found) if file.suffix.lower() == ".csv" else mapping.as_yaml(found)
-        try:
-            with whole(file.expanduser().resolve()) as partial:
-                partial.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise GenrescopeError(f"{file} cannot be written: {error.strerror}.") from error
+        written.write(mapping.as_csv(found) if file.suffix.lower() == ".csv" else mapping.as_yaml(found))
         result = {"file": str(file), "playlists": len(found.playlists), "genres": len(found.genres)}
         answer(as_json, result, [f"{file}: {result['playlists']} playlists, {result['genres']} genres"])
 
@@ -156,7 +153,7 @@ def playlists_import(
 
         database = Database(settings.database)
         try:
-            wanted = mapping.parse(file.name, file.read_bytes())
+            wanted = mapping.parse(file.name, source(file).read_bytes())
         except OSError as error:
             raise GenrescopeError(f"{file} cannot be read: {error.strerror}.") from error
         changes = mapping.differences(database, wanted)
@@ -175,7 +172,10 @@ def _is_there(ref: str) -> bool:
 
 def _whole(ref: str) -> str:
     """A file or folder by its whole path: a worker that takes the job may stand in another folder."""
-    return str(Path(ref).expanduser().resolve()) if _is_there(ref) else ref
+    if not _is_there(ref):
+        return ref
+    path = Path(ref).expanduser().resolve()
+    return str(path if path.is_dir() else source(path))
 
 
 def _playlist_json(row: Any) -> dict[str, Any]:

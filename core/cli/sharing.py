@@ -1,13 +1,14 @@
 """`models ...`: which there are; handed on as a file, taken in from a file or from the web, brought up to date."""
 
+import hashlib
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from core.cli.files import Force, source, target
 from core.cli.frame import Home, Json, answer, app, command, do_job
-from core.errors import ModelError
-from core.files import sha256_of, size_in_words
+from core.files import size_in_words
 from core.jobs import kinds
 from core.settings import Settings
 
@@ -39,6 +40,7 @@ def models_list(home: Home = None, as_json: Json = False) -> None:
 def models_export(
     name: Annotated[str, typer.Argument(help="Name of a model, or path of its folder.")],
     file: Annotated[Path, typer.Argument(help="The zip file to write.")],
+    force: Force = False,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
@@ -46,13 +48,13 @@ def models_export(
     with command(as_json, home) as settings:
         from core.learning import model, sharing
 
-        target = file.expanduser().resolve()
-        if target.is_dir():
-            raise ModelError(f"{target} is a folder. Name the file to write, such as {target / 'model.zip'}.")
-        sharing.export_zip(model.find(settings, name), target)
-        size, sha256 = target.stat().st_size, sha256_of(target)
-        lines = [f"{target} ({size_in_words(size)})", f"SHA-256 {sha256}"]
-        answer(as_json, {"file": str(target), "bytes": size, "sha256": sha256}, lines)
+        folder = model.find(settings, name)
+        written = target(file, settings, force=force, inputs=[folder])
+        data = sharing.as_zip(folder)
+        written.write(data)
+        sha256 = hashlib.sha256(data).hexdigest()
+        lines = [f"{written.path} ({size_in_words(len(data))})", f"SHA-256 {sha256}"]
+        answer(as_json, {"file": str(written.path), "bytes": len(data), "sha256": sha256}, lines)
 
 
 @models_app.command("import")
@@ -66,7 +68,7 @@ def models_import(
     with command(as_json, home) as settings:
         from core.learning import sharing
 
-        folder = sharing.import_zip(file.expanduser(), settings, name=name)
+        folder = sharing.import_zip(source(file), settings, name=name)
         answer(as_json, *_taken_in(settings, folder.name))
 
 

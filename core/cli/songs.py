@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
+from core.cli.files import folder, source
 from core.cli.frame import Home, Json, answer, app, command, do_job
 from core.database import Database
-from core.errors import GenrescopeError
 from core.files import duration_in_words
 from core.jobs import kinds
 from core.library.genres import Genres
@@ -31,9 +31,7 @@ def import_(
 ) -> None:
     """Take in a folder of songs. Doing it twice changes nothing."""
     with command(as_json, home) as settings:
-        directory, csv = directory.expanduser().resolve(), csv and csv.expanduser().resolve()
-        if not directory.is_dir():
-            raise GenrescopeError(f"{directory} is not a folder on this computer.")
+        directory, csv = folder(directory), csv and source(csv).resolve()
         if (genre_from == "csv") != (csv is not None):
             raise typer.BadParameter("--genre-from csv and --csv FILE belong together.")
         result = do_job(

@@ -384,16 +384,23 @@ def embed_job(context: JobContext) -> dict[str, Any]:
     return mended | told
 
 
-def submit_backup(queue: Queue, settings: Settings, holds: str, *, to: Path | None = None) -> Job:
-    """Ask for a backup of the library as one file, `to` a path, else among the backups of the workspace."""
+def submit_backup(
+    queue: Queue, settings: Settings, holds: str, *, to: Path | None = None, replace: bool = False
+) -> Job:
+    """Ask for a backup of the library as one file, `to` a path, else among the backups of the workspace.
+
+    `LibraryError` if the file exists, unless it is to be replaced.
+    """
     from core.keeping.backup import HOLDS, new_path
 
     if holds not in HOLDS:
         raise LibraryError(f"A backup may hold: {', '.join(HOLDS)}.")
-    if to is not None and to.exists():
+    if to is not None and to.exists() and not replace:
         raise LibraryError(f"There is a file {to} already. Choose another name.")
     path = to.absolute() if to else new_path(settings, holds)
-    return queue.submit("backup", {"holds": holds, "path": str(path)}, key=f"backup:{holds}:{to or ''}")
+    return queue.submit(
+        "backup", {"holds": holds, "path": str(path), "replace": replace}, key=f"backup:{holds}:{to or ''}"
+    )
 
 
 def backup_job(context: JobContext) -> dict[str, Any]:
@@ -404,7 +411,8 @@ def backup_job(context: JobContext) -> dict[str, Any]:
 
     asked = context.job.parameters
     path = Path(asked["path"])
-    if context.job.attempt > 1 and path.exists():  # made whole just before a crash
+    replace = asked.get("replace", False)
+    if context.job.attempt > 1 and path.exists() and not replace:  # made whole just before a crash
         manifest = look(path)
     else:
         manifest = back_up(
@@ -412,6 +420,7 @@ def backup_job(context: JobContext) -> dict[str, Any]:
             context.settings,
             path,
             asked["holds"],
+            replace=replace,
             check=context.check,
             on_progress=lambda done, total: context.report(done // 1_000_000, total // 1_000_000, "megabytes"),
         )

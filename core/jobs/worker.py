@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from core.database import Database
 from core.errors import GenrescopeError, JobFailed, JobStopped, disk_trouble
-from core.files import sweep
+from core.files import sweep, sweep_dead
 from core.jobs.context import JobContext
 from core.jobs.kinds import KINDS, Kind
 from core.jobs.queue import MAIN, SIDE_LANES, Job, Queue
@@ -156,8 +156,16 @@ def work(settings: Settings, *, lane: str = MAIN, until_empty: bool = False) -> 
         queue, worker = open_queue(settings, database), _identity()
         log.info("worker %s (%s) begins", worker, lane)
         if lane == MAIN:
-            for folder in (settings.spectrograms, settings.audio, settings.runs, settings.models):
+            for folder in (
+                settings.spectrograms,
+                settings.audio,
+                settings.runs,
+                settings.models,
+                settings.data / "backups",
+            ):
                 sweep(folder)
+            sweep_dead(settings.data, ".partial-restore-")
+            sweep_dead(settings.data / "backups", ".partial-backup-")
         idle_since = time.monotonic()
         while time.monotonic() - idle_since < settings.worker_idle_s:
             job = queue.claim(worker, lane=lane)

@@ -8,7 +8,6 @@ answers of services. How one is taken in is in `restoring`.
 import hashlib
 import re
 import stat
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -20,8 +19,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.database import Database, known_version, now
-from core.errors import LibraryError
-from core.files import size_in_words, whole
+from core.errors import GenrescopeError, LibraryError
+from core.files import publish, size_in_words, work_folder
 from core.learning.model import CARD, GRAPH, NAME, WEIGHTS
 from core.library.collection import Collection
 from core.library.runs import Runs
@@ -99,16 +98,19 @@ def back_up(
     target: Path,
     holds: Holds,
     *,
+    replace: bool = False,
     check: Callable[[], None] = lambda: None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Manifest:
-    """Write a backup to `target`, whole or not at all. `on_progress(bytes done, bytes)` follows; `check` may raise to stop."""
-    if target.exists():
-        raise LibraryError(f"There is a file {target} already. Choose another name.")
+    """Write a backup to `target`, whole or not at all. `on_progress(bytes done, bytes)` follows; `check` may raise to stop.
+
+    `LibraryError` if `target` exists, unless it is to be replaced.
+    """
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".partial-", dir=target.parent) as place, whole(target) as partial:
-            copy = Path(place, LIBRARY)
+        if target.exists() and not replace:
+            raise FileExistsError(target)
+        with work_folder(target.parent, ".partial-backup-") as place:
+            copy, partial = place / LIBRARY, place / "backup.zip"
             database.copy_to(copy)
             frozen = Database(copy)
             rows = frozen.row_counts()
@@ -131,7 +133,12 @@ def back_up(
                     left_out=len(sources) - len(members),
                 )
                 archive.writestr(_entry(MANIFEST, zipfile.ZIP_DEFLATED), manifest.model_dump_json())
+            publish(partial, target, replace=replace)
             on_progress(total, total)
+    except FileExistsError as error:
+        raise LibraryError(f"There is a file {target} already. Choose another name.") from error
+    except GenrescopeError:
+        raise
     except OSError as error:
         raise LibraryError(f"The backup {target} cannot be written: {error.strerror or error}.") from error
     return manifest

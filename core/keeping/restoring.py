@@ -1,29 +1,31 @@
 """A backup taken in: looked at whole, and taken over whole or not at all.
 
 Nothing of the file is trusted: names are of a fixed form, sizes and packing are bounded, every byte is hashed, and the
-library in it must be built as this Genrescope builds one and have no fault. Only then are files put in their places, and the
-library is replaced last, in one great write of SQLite's: who has it open sees it change, and if anything fails before, what
-was put in place is taken away again. What was there before is first backed up itself.
+library in it must be built as this Genrescope builds one and have no fault. What was there before is backed up first. Then one
+rename commits the restore: the unpacked backup becomes `data/.restoring`, with a plan of what goes where. Files are moved, and
+the library is replaced last, in one SQLite transaction. An error before that moves everything back; a process killed in between
+leaves the plan, which the next start completes: every step can be done again.
 """
 
 import hashlib
+import re
+import secrets
 import shutil
 import stat
 import tempfile
-import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pydantic import ValidationError
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.database import Database, known_version, now, version_of
-from core.errors import LibraryError
-from core.files import size_in_words
+from core.errors import GenrescopeError, LibraryDamaged, LibraryError
+from core.files import size_in_words, work_folder, write_json
 from core.jobs.queue import Queue
 from core.keeping.backup import LIBRARY, MANIFEST, PIECE, PLACES, Manifest, back_up, new_path
 from core.library.collection import Collection
@@ -33,8 +35,6 @@ from core.settings import Settings
 MAX_MANIFEST_BYTES = 500_000_000
 MAX_PACKING = 200
 """A member that unpacks to more than this times its size is no backup's."""
-LEFT_S = 3600.0
-"""What a killed restore has unpacked is removed by the next one after this long."""
 NOTHING = ("tracks", "playlists", "readings", "runs", "evaluations")
 """A library with no rows in these tables is empty: there is nothing to lose."""
 STOPPED = "It was at work when the library was backed up. Start it again to go on."
@@ -68,13 +68,10 @@ def restore(
     `not_in_it` (songs whose sound is neither in the backup nor on this computer). `LibraryError`, and nothing changed, if it
     cannot be done.
     """
-    database = Database(settings.database)
-    queue = Queue(database, lease_s=settings.lease_s)
-    _refuse_at_work(queue)
-    for left in settings.data.glob(".partial-restore-*"):  # of one that was killed
-        if not left.is_symlink() and time.time() - left.stat().st_mtime > LEFT_S:
-            shutil.rmtree(left, ignore_errors=True)
-    empty = is_empty(database)
+    complete(settings)
+    if settings.restoring.exists():
+        raise LibraryError("Another restore is at work in this workspace, or waits for a job. Wait for its end.")
+    queue, empty = _standing(settings)
     if not (empty or replace):
         raise LibraryError(
             "The library of this workspace is not empty. Say that it may be replaced (--replace): it is backed up first, so "
@@ -89,25 +86,75 @@ def restore(
                 f"Unpacked, this backup takes {size_in_words(size)}; {size_in_words(free)} are free, of which "
                 f"{size_in_words(settings.keep_free_bytes)} are to be left. Make room first."
             )
-        with tempfile.TemporaryDirectory(prefix=".partial-restore-", dir=settings.data) as place:
-            unpacked = Path(place)
+        with work_folder(settings.data, ".partial-restore-") as unpacked:
             _unpack(archive, manifest, unpacked, check, on_progress)
             incoming = _looked_into(unpacked / LIBRARY, manifest, settings)
             kept = None
-            if not empty:
+            if queue and not empty:
                 kept = new_path(settings, "labels", begins="before-restore")
-                back_up(database, settings, kept, "labels", check=check)
+                try:
+                    back_up(Database(settings.database), settings, kept, "labels", check=check)
+                except LibraryDamaged:
+                    kept = None
             check()
-            files = _put_in_place(unpacked, manifest, database, incoming, queue, settings)
+            plan = _plan(unpacked, manifest, incoming, settings, kept)
+            if queue:
+                _refuse_at_work(queue)
+            _commit(unpacked, plan, settings)
+            try:
+                kept_at, files = _carry_out(plan, settings, undo=True)
+            finally:
+                settings.restoring.rename(unpacked)  # what is deleted in part must not look like a plan
     here = Database(settings.database)
     lost = sum(1 for sound in Collection(here).sounds() if sound.path and not Path(sound.path).exists())
     return {
         "rows": here.row_counts(),
         "files": files,
-        "kept": str(kept) if kept else None,
+        "kept": kept_at,
         "made": manifest.created_at,
         "not_in_it": lost,
     }
+
+
+def complete(settings: Settings) -> str:
+    """Complete a restore that was killed while it changed the workspace. Returns what to tell; '' if there was none.
+
+    Every step of one can be done again. It waits while a job is at work in the library that is to be replaced.
+    """
+    if not settings.restoring.exists():
+        return ""
+    with suppress(LibraryDamaged):
+        if any(
+            job.state == "running" for job in Queue(Database(settings.database), lease_s=settings.lease_s).at_work()
+        ):
+            return "A restore was cut off. It is completed when the job that is at work has ended."
+    try:
+        with FileLock(settings.restoring / "lock", timeout=0):
+            plan = _Plan.model_validate_json((settings.restoring / PLAN).read_bytes())
+            kept, _ = _carry_out(plan, settings)
+            over = settings.data / f".partial-restore-{plan.mark}"
+            settings.restoring.rename(over)
+            shutil.rmtree(over, ignore_errors=True)
+    except Timeout:  # it is alive
+        return ""
+    except FileNotFoundError:
+        if not settings.restoring.exists():  # another process completed it meanwhile
+            return ""
+        raise
+    told = f"A restore that was cut off is complete now: the library is that of {plan.made[:16].replace('T', ' ')} UTC."
+    return told + (f" The library of before is in {kept}." if kept else "")
+
+
+def _standing(settings: Settings) -> tuple[Queue | None, bool]:
+    """The workspace's queue (None if its library is damaged), in which nothing is at work, and whether it is empty."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    try:
+        database = Database(settings.database)
+        queue = Queue(database, lease_s=settings.lease_s)
+        _refuse_at_work(queue)
+        return queue, is_empty(database)
+    except LibraryDamaged:
+        return None, False
 
 
 def _refuse_at_work(queue: Queue) -> None:
@@ -131,6 +178,8 @@ def _opened(source: Path | BinaryIO) -> Iterator[zipfile.ZipFile]:
         raise LibraryError(f"There is no file {source}.") from error
     except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, zlib.error, ValueError) as error:
         raise LibraryError(f"This is no backup of Genrescope, or it is damaged: {error}.") from error
+    except GenrescopeError:
+        raise
     except OSError as error:
         raise LibraryError(f"The backup cannot be read or unpacked: {error.strerror or error}.") from error
 
@@ -218,45 +267,112 @@ def _looked_into(path: Path, manifest: Manifest, settings: Settings) -> Database
 # -- taking over -----------------------------------------------------------------------------------------------------------
 
 
-def _put_in_place(
-    unpacked: Path, manifest: Manifest, database: Database, incoming: Database, queue: Queue, settings: Settings
-) -> int:
-    """Move files to where they belong, then become the library of the backup; all of it, or none. Returns how many files."""
-    undo: list[Callable[[], object]] = []
+class _Plan(BaseModel):
+    """What is left to do when a backup is unpacked and found good; paths are relative to the workspace."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mark: int
+    """The number in the header of the library that is put in place."""
+    made: str
+    kept: str | None
+    aside: dict[str, str]
+    """Folders to move away, and where to."""
+    put: dict[str, str]
+    """Files and folders, relative to the unpacked backup, and where they belong."""
+
+
+PLAN = "plan.json"
+
+
+def _plan(unpacked: Path, manifest: Manifest, incoming: Database, settings: Settings, kept: Path | None) -> _Plan:
+    """Decide what to move, and bring the library of the backup into its last form."""
     roots = {place: settings.data / place for place in PLACES} | {"models": settings.models}
+    models = dict.fromkeys("/".join(name.split("/")[:2]) for name in manifest.members if name.startswith("models/"))
+    put = {}
+    for name in (*models, *manifest.members):  # a model is put in place whole
+        place, _, rest = name.partition("/")
+        if name != LIBRARY and (place != "models" or name in models):
+            put[name] = _inside(roots[place] / rest, settings)
+    sounds = {
+        Path(name).stem: str(roots["audio"] / name.partition("/")[2])
+        for name in manifest.members
+        if name.startswith("audio/")
+    }
+    Collection(incoming).moved(sounds, [])
+    mark = secrets.randbelow(2**31 - 1) + 1
+    incoming.mark(mark)
+    aside = {_inside(here, settings): _inside(there, settings) for here, there in _aside(unpacked, settings)}
+    return _Plan(mark=mark, made=manifest.created_at, kept=str(kept) if kept else None, aside=aside, put=put)
+
+
+def _inside(path: Path, settings: Settings) -> str:
+    return path.relative_to(settings.home).as_posix()
+
+
+def _commit(unpacked: Path, plan: _Plan, settings: Settings) -> None:
+    """From this rename on the restore is completed, by the next start if need be."""
+    write_json(unpacked / PLAN, plan.model_dump())
+    unpacked.rename(settings.restoring)
+
+
+def _carry_out(plan: _Plan, settings: Settings, *, undo: bool = False) -> tuple[str | None, int]:
+    """Do what is left of a plan; with `undo`, take it back after an error. Returns where the old library is, and moved files."""
+    done: list[tuple[Path, Path]] = []
+    put = 0
     try:
-        _make_room(unpacked, settings, undo)
-        put = 0
-        models = dict.fromkeys("/".join(name.split("/")[:2]) for name in manifest.members if name.startswith("models/"))
-        for name in (*models, *manifest.members):  # a model is put in place whole
-            place, _, rest = name.partition("/")
-            if name == LIBRARY or (place == "models" and name not in models):
-                continue
-            target = roots[place] / rest
-            if target.exists():  # named by what is in it, or a model that is the same
-                continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            (unpacked / name).rename(target)
-            undo.append(partial(shutil.rmtree, target) if place == "models" else target.unlink)
-            put += 1
-        sounds = {
-            Path(name).stem: str(roots["audio"] / name.partition("/")[2])
-            for name in manifest.members
-            if name.startswith("audio/")
-        }
-        Collection(incoming).moved(sounds, [])
-        _refuse_at_work(queue)
-        database.take_over(incoming)
+        for here, there in plan.aside.items():
+            _move(settings.home / here, settings.home / there, done)
+        for name, place in plan.put.items():  # what exists is named by its content, or is the same model
+            put += _move(settings.restoring / name, settings.home / place, done)
+        damaged = _become(settings.restoring / LIBRARY, plan.mark, settings)
     except BaseException:
-        for step in reversed(undo):
-            with suppress(OSError):
-                step()
+        if undo and not _is_marked(settings.database, plan.mark):
+            for was, at in reversed(done):
+                with suppress(OSError):
+                    at.rename(was)
         raise
-    return put
+    return damaged or plan.kept, put
 
 
-def _make_room(unpacked: Path, settings: Settings, undo: list[Callable[[], object]]) -> None:
-    """Put into the bin what has a name that something else in the backup has: other models, checkpoints of other runs."""
+def _move(here: Path, there: Path, done: list[tuple[Path, Path]]) -> bool:
+    """Rename, unless that was done before or something is there."""
+    if there.exists() or not here.exists():
+        return False
+    there.parent.mkdir(parents=True, exist_ok=True)
+    here.rename(there)
+    done.append((here, there))
+    return True
+
+
+def _become(incoming: Path, mark: int, settings: Settings) -> str | None:
+    """Make the library what `incoming` is, in one transaction; a damaged one is moved aside: then returns where it is."""
+    if _is_marked(settings.database, mark):
+        return None
+    try:
+        Database(settings.database).take_over(Database(incoming))
+        return None
+    except LibraryDamaged:
+        stamp = re.sub(r"\D", "", now())[:17]
+        aside = settings.data / "backups" / f"library-damaged-{stamp}.db"
+        aside.parent.mkdir(exist_ok=True)
+        for ending in ("-wal", "-shm", ""):
+            with suppress(FileNotFoundError):
+                Path(f"{settings.database}{ending}").rename(f"{aside}{ending}")
+        incoming.rename(settings.database)
+        return str(aside)
+
+
+def _is_marked(path: Path, mark: int) -> bool:
+    """Whether a library is the one with this mark."""
+    try:
+        return path.exists() and Database(path).marked() == mark
+    except LibraryError:
+        return False
+
+
+def _aside(unpacked: Path, settings: Settings) -> list[tuple[Path, Path]]:
+    """What goes to the bin, and where: models of a name that another one in the backup has, and checkpoints of other runs."""
     stamp = now().replace(":", "").replace("+", "_")
     aside: list[tuple[Path, Path]] = []
     for folder in sorted((unpacked / "models").glob("*")):
@@ -267,10 +383,7 @@ def _make_room(unpacked: Path, settings: Settings, undo: list[Callable[[], objec
         (here, settings.data / "bin" / "checkpoints" / stamp / here.name)
         for here in (sorted(settings.runs.iterdir()) if settings.runs.is_dir() else ())
     ]
-    for here, there in aside:
-        there.parent.mkdir(parents=True, exist_ok=True)
-        here.rename(there)
-        undo.append(partial(there.rename, here))
+    return aside
 
 
 def _hashes(folder: Path) -> dict[str, str]:

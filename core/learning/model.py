@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 
@@ -27,6 +27,7 @@ from core.errors import ModelError
 from core.learning.graph import open_graph
 from core.learning.space import FeatureSpace
 from core.music import CodeArray, FloatArray
+from core.names import MAX_NAME
 from core.recipes import SpectrogramRecipe
 from core.settings import Settings
 
@@ -52,7 +53,30 @@ class Tested:
     high: float
 
 
+Line = Annotated[str, Field(max_length=300)]
 Told = Annotated[str, Field(max_length=10_000)]
+GenreName = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
+
+
+def _bounded(value: Any, depth: int = 0) -> Any:
+    """A free part of a card, if no text in it is too long and it is not nested too deep."""
+    if depth > MAX_DEPTH:
+        raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep")
+    if isinstance(value, str) and len(value) > MAX_TEXT:
+        raise ValueError(f"a text in it has {len(value):,} characters; {MAX_TEXT:,} are the most")
+    if isinstance(value, dict):
+        for key, part in value.items():
+            _bounded(key, depth)
+            _bounded(part, depth + 1)
+    elif isinstance(value, list):
+        for part in value:
+            _bounded(part, depth + 1)
+    return value
+
+
+MAX_TEXT, MAX_DEPTH = 10_000, 20
+"""Of the free parts of a card: the longest text, characters, and how deep lists and objects are nested."""
+Free = Annotated[dict[str, Any], BeforeValidator(_bounded)]
 
 
 class Card(BaseModel):
@@ -64,29 +88,29 @@ class Card(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal[2] = 2
-    title: Told = ""
+    title: Line = ""
     description: Told = ""
     data_origin: Told = ""
     intended_use: Told = ""
     limits: Told = ""
     licence: Told = ""
-    genres: Annotated[tuple[str, ...], Field(min_length=2, max_length=1000)]
+    genres: Annotated[tuple[GenreName, ...], Field(min_length=2, max_length=1000)]
     spectrogram: SpectrogramRecipe
-    spectrogram_fingerprint: str
-    network: str
+    spectrogram_fingerprint: Line
+    network: Line
     crop_frames: Annotated[int, Field(ge=1, le=100_000)]
-    training: dict[str, Any]
-    training_fingerprint: str
+    training: Free
+    training_fingerprint: Line
     steps: int
-    split: dict[str, Any]
+    split: Free
     seed: int
-    data_fingerprint: str
-    metrics: dict[str, Any] | None
-    weights_sha256: str
-    onnx_sha256: str
-    run: str
-    versions: dict[str, str]
-    created_at: str
+    data_fingerprint: Line
+    metrics: Free | None
+    weights_sha256: Line
+    onnx_sha256: Line
+    run: Line
+    versions: Annotated[dict[Line, Line], Field(max_length=100)]
+    created_at: Line
 
     @model_validator(mode="after")
     def _consistent(self) -> "Card":
@@ -200,6 +224,8 @@ def read_file(folder: Path, name: str) -> bytes:
     """One of a model's three files. `ModelError` if it is absent, too large, or cannot be read."""
     path = folder / name
     try:
+        if path.exists() and not path.is_file():
+            raise ModelError(f"{path} is not a file.")
         if path.stat().st_size > MAX_BYTES[name]:
             raise ModelError(f"{path} is too large: {name} of a model has {MAX_BYTES[name] // 1_000_000} MB at most.")
         return path.read_bytes()

@@ -30,10 +30,13 @@ _END, _END64 = b"PK\x05\x06", b"PK\x06\x07"
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 
 
-def export_zip(folder: Path, target: Path) -> None:
-    """Write a model folder to `target` as one zip file, whole; the same model gives the same bytes. `ModelError` if damaged."""
+def export_zip(folder: Path, target: Path, *, replace: bool = False) -> None:
+    """Write a model folder to `target` as one zip file, whole; the same model gives the same bytes. `ModelError` if damaged.
+
+    `FileExistsError` if `target` exists, unless it is to be replaced.
+    """
     data = as_zip(folder)
-    with whole(target) as partial:
+    with whole(target, replace=replace) as partial:
         partial.write_bytes(data)
 
 
