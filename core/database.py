@@ -28,6 +28,7 @@ _OTHERS = {
 }
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+SQLITE_VERSION = sqlite3.sqlite_version
 BUSY_TIMEOUT_S = 30.0
 CHECK_S = 0.5
 """The check of a library on opening gives up after this long, seconds; a thorough one does not."""

@@ -4,7 +4,6 @@ import importlib
 import importlib.util
 import platform
 import shutil
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from core.audio.waveform import CONTAINERS
-from core.database import Database, damage
+from core.database import SQLITE_VERSION, Database, damage
 from core.errors import GenrescopeError, LibraryDamaged
 from core.files import size_in_words
 from core.settings import Settings
@@ -162,10 +161,10 @@ def _database(settings: Settings) -> Finding:
             pass
     except LibraryDamaged as error:
         return Finding("database", False, True, f"{settings.database} is damaged", str(error))
-    except (OSError, sqlite3.Error, GenrescopeError) as error:
+    except (OSError, GenrescopeError) as error:
         remedy = "Make the folder writable, choose another with --home, or put back a file from data/backups."
         return Finding("database", False, True, f"{settings.database}: {error}", remedy)
-    return Finding("database", True, True, f"{settings.database} (SQLite {sqlite3.sqlite_version})")
+    return Finding("database", True, True, f"{settings.database} (SQLite {SQLITE_VERSION})")
 
 
 def _disk(settings: Settings) -> Finding:

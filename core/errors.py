@@ -1,6 +1,7 @@
 """One root for every error a person may meet: its text says what happened, why, and what to do."""
 
 import errno
+import os
 from datetime import datetime
 
 STOPPED = "Stopped. The same command goes on from here."
@@ -46,6 +47,22 @@ def disk_trouble(error: BaseException) -> WorkspaceError | None:
         return error
     number = error.errno if isinstance(error, OSError) else None
     return WorkspaceError(number, _DISK[number]) if number in _DISK else None
+
+
+def sentence(error: Exception) -> str:
+    """An error in a sentence for people; '' if it is an unexpected one."""
+    if isinstance(error, GenrescopeError):
+        return str(error)
+    if trouble := disk_trouble(error):
+        return str(trouble)
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{os.fsdecode(error.filename)} cannot be used: {error.strerror}."
+    if isinstance(error, RuntimeError) and str(error).startswith(("Symlink loop", "Could not determine home")):
+        return f"A path cannot be used: {str(error).rstrip('.')}."
+    if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:
+        name = error.object[:200].encode("utf-8", "backslashreplace").decode()
+        return f"A name here is not valid UTF-8, so the library cannot keep it: {name}. Rename it."
+    return ""
 
 
 class TrainingRefused(GenrescopeError):

@@ -117,7 +117,7 @@ class Settings(BaseSettings):
             return whole  # it is made when something is written
         except (OSError, RuntimeError) as error:  # RuntimeError: a link to itself, or no such user's home
             raise ValueError(
-                f"{home} cannot be a workspace: {getattr(error, 'strerror', None) or error}. Choose a folder with --home."
+                f"{home} cannot be a workspace: {getattr(error, 'strerror', None) or str(error).rstrip('.')}. Choose a folder with --home."
             ) from None
         if not there.is_dir():
             raise ValueError(f"{there} is not a folder, so no workspace can be in it. Choose a folder with --home.")

@@ -238,7 +238,7 @@ def _nevers(file: File) -> Iterator[str]:
         yield "Dask outside jobs/cluster"
     if file.uses(*NETWORK) and not _may_use_the_network(file, room):
         yield "network"
-    allowed = name in SQL_ROOMS or _only_a_health_check(file) or _only_names_of_errors(file)
+    allowed = name in SQL_ROOMS or _only_names_of_errors(file)
     if not allowed and (file.uses("sqlite3") or any(_sql(file.tree))):
         yield "SQL"
     if name not in REMEMBERING and (_streamlit_memory(file)):
@@ -256,10 +256,6 @@ def _may_use_the_network(file: File, room: str) -> bool:
         only_the_name = {name for name in file.mentions if name.startswith("socket.")} == {"socket.gethostname"}
         return file.uses(*NETWORK) == {"socket"} and only_the_name
     return False
-
-
-def _only_a_health_check(file: File) -> bool:
-    return file.name == "core.doctor" and list(_sql(file.tree)) == ["PRAGMA quick_check(1)"]
 
 
 def _only_names_of_errors(file: File) -> bool:

@@ -25,22 +25,21 @@ Force = Annotated[bool, typer.Option("--force", help="Replace a file that exists
 
 def source(path: Path) -> Path:
     """The absolute path of a file to read. `GenrescopeError` unless it is a regular file that exists."""
-    with _named(path):
-        whole_path = path.expanduser().absolute()
-        told = whole_path.stat()
-        if stat.S_ISDIR(told.st_mode):
-            raise GenrescopeError(f"{path} is a folder. Name a file.")
-        if not stat.S_ISREG(told.st_mode):
-            raise GenrescopeError(f"{path} is a pipe or a device. Save what it holds to a file, and name that.")
-    return whole_path
+    with _named(path, "read"):
+        found = path.expanduser().absolute()
+        mode = found.stat().st_mode
+    if not stat.S_ISREG(mode):
+        raise GenrescopeError(f"{path} cannot be read: it is {_kind(mode)}, not a file.")
+    return found
 
 
 def folder(path: Path) -> Path:
     """The resolved path of a folder to read. `GenrescopeError` unless it exists."""
-    with _named(path):
+    with _named(path, "read"):
         found = path.expanduser().resolve()
-        if not stat.S_ISDIR(found.stat().st_mode):
-            raise GenrescopeError(f"{path} is not a folder.")
+        is_folder = found.is_dir()
+    if not is_folder:
+        raise GenrescopeError(f"{path} is not a folder on this computer.")
     return found
 
 
@@ -90,30 +89,32 @@ def target(path: Path, settings: Settings, *, force: bool, inputs: Iterable[Path
         If the file may not be written, with the reason. Links and other spellings of a path change nothing.
 
     """
-    with _named(path):
+    with _named(path, "written"):
         found = path.expanduser().resolve()
         there = _stat(found)
-        if there is not None and not stat.S_ISREG(there.st_mode):
-            kind = "a folder" if stat.S_ISDIR(there.st_mode) else "a pipe or a device"
-            raise GenrescopeError(f"{path} is {kind}. Name a file to write.")
-        if (own := _own(found, settings)) and not _is_new_backup(found, there, settings):
-            raise GenrescopeError(
-                f"{path} belongs to the workspace ({own}), so nothing is written there. Choose another place."
-            )
-        for one in inputs:
-            if _is_or_is_in(found, one):
-                raise GenrescopeError(f"{path} is what this command reads ({one}). Choose another file to write.")
-        if there is None:
-            return Target(found, replace=False)
-        if not force:
-            raise GenrescopeError(_exists(path))
-        if there.st_nlink > 1 and any(_same(there, file) for file in _files_of(settings, inputs)):
-            raise GenrescopeError(
-                f"{path} is another name of a file of the workspace or of what this command reads. Choose another file to write."
-            )
-        if settings.database.exists() and any(_same(there, song) for song in _songs(settings)):
-            raise GenrescopeError(f"{path} is a song of the library. Choose another file to write.")
+    if there is not None and not stat.S_ISREG(there.st_mode):
+        raise GenrescopeError(f"{path} cannot be written: it is {_kind(there.st_mode)}. Name a file to write.")
+    if (own := _own(found, settings)) and not _is_new_backup(found, there, settings):
+        raise GenrescopeError(f"{path} belongs to Genrescope's own files ({own}). Choose another file to write.")
+    inputs = [one.expanduser() for one in inputs]
+    for one in inputs:
+        if _is_or_is_in(found, one):
+            raise GenrescopeError(f"{path} is what this command reads ({one}). Choose another file to write.")
+    if there is None:
+        return Target(found, replace=False)
+    if not force:
+        raise GenrescopeError(_exists(path))
+    if there.st_nlink > 1 and any(_same(there, file) for file in _files_of(settings, inputs)):
+        raise GenrescopeError(
+            f"{path} is another name of a file of the workspace, or of one that this command reads. Choose another file to write."
+        )
+    if settings.database.exists() and any(_same(there, song) for song in _songs(settings)):
+        raise GenrescopeError(f"{path} is a song of the library. Choose another file to write.")
     return Target(found, replace=True)
+
+
+def _kind(mode: int) -> str:
+    return "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
 
 
 def _exists(path: Path) -> str:
@@ -121,16 +122,16 @@ def _exists(path: Path) -> str:
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
+def _named(path: Path, what: str) -> Iterator[None]:
     """What the system says against a path, in a sentence."""
     try:
         yield
     except FileNotFoundError as error:
-        raise GenrescopeError(f"{path} does not exist.") from error
-    except GenrescopeError:
-        raise
+        raise GenrescopeError(f"{path} cannot be {what}: it does not exist.") from error
     except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a link to itself, or nobody's home
-        raise GenrescopeError(f"{path} cannot be used: {getattr(error, 'strerror', None) or error}.") from error
+        raise GenrescopeError(
+            f"{path} cannot be {what}: {getattr(error, 'strerror', None) or str(error).rstrip('.')}."
+        ) from error
 
 
 def _stat(path: Path) -> os.stat_result | None:

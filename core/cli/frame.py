@@ -28,7 +28,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from core.database import Database, damage
-from core.errors import STOPPED, GenrescopeError, disk_trouble
+from core.errors import STOPPED, sentence
 from core.jobs import worker as jobs
 from core.jobs.queue import Job, Queue
 from core.settings import Settings
@@ -208,22 +208,6 @@ def _stdout_for_answers(as_json: bool) -> Iterator[None]:
     _state.out = sys.stdout
     with redirect_stdout(sys.stderr) if as_json else nullcontext():
         yield
-
-
-def sentence(error: Exception) -> str:
-    """An error in a sentence for people; '' if it is an unexpected one."""
-    if isinstance(error, GenrescopeError):
-        return str(error)
-    if isinstance(error, OSError):
-        if trouble := disk_trouble(error):
-            return str(trouble)
-        if error.filename is not None and error.strerror:
-            return f"{os.fsdecode(error.filename)} cannot be used: {error.strerror}."
-    if isinstance(error, RuntimeError) and str(error).startswith(("Symlink loop", "Could not determine home")):
-        return f"A path cannot be used: {error}."
-    if isinstance(error, UnicodeEncodeError) and "surrogates not allowed" in error.reason:
-        return f"A name here is not valid UTF-8, so the library cannot keep it: {error.object[:200]}. Rename it."
-    return ""
 
 
 def fail(as_json: bool, text: str) -> NoReturn:

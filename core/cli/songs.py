@@ -31,9 +31,9 @@ def import_(
 ) -> None:
     """Take in a folder of songs. Doing it twice changes nothing."""
     with command(as_json, home) as settings:
-        directory, csv = folder(directory), csv and source(csv).resolve()
         if (genre_from == "csv") != (csv is not None):
             raise typer.BadParameter("--genre-from csv and --csv FILE belong together.")
+        directory, csv = folder(directory), csv and source(csv).resolve()
         result = do_job(
             settings, lambda queue: kinds.submit_import(queue, directory, genre_from, csv_file=csv, copy=copy)
         )

@@ -78,6 +78,7 @@ class Queue:
 
         With `replace` it then gets these `parameters`, unless a worker is doing it.
         """
+        key = _storable(key)
         with self._database.write() as db:
             if replace:
                 db.execute(
@@ -135,7 +136,7 @@ class Queue:
                     "left": left,
                     "done": done,
                     "total": total,
-                    "message": message,
+                    "message": _storable(message),
                     "seconds_left": seconds_left,
                     "id": job.id,
                     "worker": worker,
@@ -153,6 +154,7 @@ class Queue:
         traceback: str | None = None,
     ) -> None:
         """End a job as `done`, `failed` or `stopped`, if it is still this worker's."""
+        message, traceback = _storable(message), traceback and _storable(traceback)
         with self._database.write() as db:
             db.execute(
                 "UPDATE jobs SET state = ?, message = ?, result = ?, traceback = ?, finished_at = ?, lease_until = NULL, "
@@ -229,6 +231,11 @@ class Queue:
                 (*self._alive(), *_lane(lane)),
             ).fetchone()
         return row is not None
+
+
+def _storable(text: str) -> str:
+    """`text` as SQLite can store it: bytes of a file name that are not UTF-8 are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _lane(lane: str | None) -> tuple[str | None, ...]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from core.database import Database
-from core.errors import GenrescopeError, JobFailed, JobStopped, disk_trouble
+from core.errors import GenrescopeError, JobFailed, JobStopped, sentence
 from core.files import sweep, sweep_dead
 from core.jobs.context import JobContext
 from core.jobs.kinds import KINDS, Kind
@@ -53,12 +53,10 @@ def run_job(context: JobContext, *, force: bool, kinds: dict[str, Kind] = KINDS)
         queue.finish(job, worker, "stopped", message="Stopped.")
         raise
     except Exception as error:
-        log.exception("job %s (%s) failed", job.id, job.kind)
-        trouble = disk_trouble(error)
-        message = (
-            str(trouble)
-            if trouble
-            else f"An unexpected error: {type(error).__name__}: {error}. The details tell where; please report it."
+        if not sentence(error):
+            log.exception("job %s (%s) failed", job.id, job.kind)
+        message = sentence(error) or (
+            f"An unexpected error: {type(error).__name__}: {error}. The details tell where; please report it."
         )
         queue.finish(job, worker, "failed", message=message, traceback=traceback.format_exc())
     finally:

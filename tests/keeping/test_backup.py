@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import random
 import shutil
 import sqlite3
@@ -435,51 +434,3 @@ def test_a_backup_made_while_another_process_writes_is_whole(tmp_path: Path) -> 
         here.refuse_damaged()
         assert here.row_counts() == rows
         assert rows["tracks"] == 2 * (rows["genres"] - Database(tmp_path / "fresh.db").row_counts()["genres"])
-
-
-KILLED = """
-import os, sys
-from pathlib import Path
-from core.database import Database
-from core.keeping import restoring
-from core.settings import Settings
-real, left = Path.rename, [int(sys.argv[3])]
-def rename(path, target):
-    left[0] -= 1
-    if left[0] < 0:
-        os._exit(9)
-    return real(path, target)
-Path.rename = rename
-Database.take_over = lambda here, other: os._exit(9)
-restoring.restore(Path(sys.argv[1]), Settings(home=Path(sys.argv[2]), keep_free_bytes=0))
-"""
-
-
-@pytest.mark.parametrize("files_moved", [0, 1, 20, 1000])
-def test_a_restore_that_is_killed_leaves_the_library_as_it_was_and_can_be_done_again(
-    full: Settings, archive: Path, empty: Settings, files_moved: int
-) -> None:
-    here = Database(empty.database)
-    rows = here.row_counts()
-    done = subprocess.run([sys.executable, "-c", KILLED, str(archive), str(empty.home), str(files_moved)])
-    assert done.returncode == 9, "it was killed, files being put in place"
-    assert here.row_counts() == rows
-    here.refuse_damaged()
-    left = next(empty.data.glob(".partial-restore-*"))
-    os.utime(left, (1, 1))
-    restore(archive, empty)
-    assert here.row_counts() == Database(full.database).row_counts()
-    assert files(empty.spectrograms) == files(full.spectrograms) and files(empty.audio) == files(full.audio)
-    assert files(empty.models) == files(full.models) and not left.exists()
-
-
-def test_the_job_goes_on_after_a_crash(full: Settings, tmp_path: Path, empty: Settings) -> None:
-    database = Database(full.database)
-    queue = open_queue(full, database)
-    job = kinds.submit_backup(queue, full, "spectrograms", to=tmp_path / "b.zip")
-    assert job.lane == "backup", "it waits for no training"
-    result = run_here(full, database, job).result or {}
-    assert result["size_bytes"] == (tmp_path / "b.zip").stat().st_size and "24 spectrograms" in result["told"]
-    restore(tmp_path / "b.zip", empty)
-    with pytest.raises(LibraryError, match="already"):
-        kinds.submit_backup(queue, full, "labels", to=tmp_path / "b.zip")
