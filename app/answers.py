@@ -94,10 +94,15 @@ def _let_all_go(songs: list[Upload]) -> None:
         one.data = None
 
 
-@st.cache_resource(scope="session", show_spinner=False, on_release=_let_all_go)
-def _of_this_visit() -> list[Upload]:
-    """What a guest gave. Streamlit releases it when the page is closed; what a session remembers it keeps for longer."""
-    return []
+_GIVEN: dict[str, list[Upload]] = {}
+"""What guests gave, by session. Not in a cache of Streamlit's, which any guest could clear for all."""
+_TURNS: dict[tuple[int, int], Turns] = {}
+
+
+def forget_closed(is_open: Callable[[str], bool]) -> None:
+    """Let go of what guests gave on pages that were closed; what a session remembers Streamlit keeps for longer."""
+    for session_id in [session_id for session_id in list(_GIVEN) if not is_open(session_id)]:
+        _let_all_go(_GIVEN.pop(session_id, []))
 
 
 def uploads() -> list[Upload]:
@@ -141,7 +146,8 @@ def give(files: Sequence[tuple[str, bytes]]) -> None:
         put(COUNTED, get(COUNTED, 0) + 1)
     put(UPLOADS, there)
     if is_guest():
-        _of_this_visit()[:] = there
+        if context := get_script_run_ctx():
+            _GIVEN[context.session_id] = there
         _let_go(there)
     put(GIVEN, get(GIVEN, 0) + 1)
     put(REFUSED, [*(get(REFUSED) or []), *refused])
@@ -179,11 +185,11 @@ def remove(*places: int) -> None:
         put(memory, {asked: told for asked, told in (get(memory) or {}).items() if asked[0] in keys})
 
 
-@st.cache_resource
 def turns() -> Turns:
-    """The turns of all guests together."""
+    """The turns of all guests together; not in a cache of Streamlit's, which any guest could clear."""
     limits = settings()
-    return Turns(limits.guest_at_once, waiting=limits.guest_waiting)
+    bounds = limits.guest_at_once, limits.guest_waiting
+    return _TURNS.setdefault(bounds, Turns(limits.guest_at_once, waiting=limits.guest_waiting))
 
 
 def upload_key(data: bytes) -> str:

@@ -41,7 +41,7 @@ def _for_guests() -> dict[str, StreamlitPage]:
 
     path = (st.context.url or "").partition("?")[0].split("/")[3:]  # after scheme and host
     asked = [part for part in path if part][-1:]
-    others = dict.fromkeys([*(name for name, _, _ in TABLE), *asked])
+    others = {*(name for name, _, _ in TABLE), *asked} - {"guest"}
     return {
         "guest": predict,
         **{name: st.Page(lead_there, title="Predict", url_path=name, visibility="hidden") for name in others},

@@ -491,17 +491,15 @@ def own_spotify_playlists() -> list[PlaylistHit]:
     return _own_spotify_playlists(sign_in().signed_in_as() or "")
 
 
-@st.cache_resource
-def _sign_ins() -> dict[str, tuple[str, str, float]]:
-    """Sign-ins that wait for their browser: (verifier, redirect, begun at) by state. A redirect is a new session."""
-    return {}
+_SIGN_INS: dict[str, tuple[str, str, float]] = {}
+"""Sign-ins that wait for their browser: (verifier, redirect, begun at) by state. A redirect is a new session."""
 
 
 def begin_sign_in(redirect_uri: str) -> str:
     """Where to send the browser to sign in to Spotify; the same address throughout a session."""
-    waiting, now = _sign_ins(), time.monotonic()
-    for state in [state for state, (_, _, begun) in waiting.items() if now - begun > SIGN_IN_S]:
-        del waiting[state]
+    waiting, now = _SIGN_INS, time.monotonic()
+    for state in [state for state, (_, _, begun) in list(waiting.items()) if now - begun > SIGN_IN_S]:
+        waiting.pop(state, None)
     begun = get(SIGN_IN)
     if begun is None or begun[1] not in waiting:
         address, state, verifier = SignIn(settings()).begin(redirect_uri)
@@ -513,7 +511,7 @@ def begin_sign_in(redirect_uri: str) -> str:
 
 def finish_sign_in(code: str, state: str) -> bool:
     """Take a browser back that Spotify has sent; False if no sign-in was begun here under this state."""
-    verifier, redirect_uri, _ = _sign_ins().pop(state, ("", "", 0.0))
+    verifier, redirect_uri, _ = _SIGN_INS.pop(state, ("", "", 0.0))
     if not verifier:
         return False
     SignIn(settings()).finish(code, verifier, redirect_uri)

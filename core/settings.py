@@ -52,6 +52,9 @@ class Settings(BaseSettings):
         ge=0,
         description="sound that a guest may give at once, and that is kept for the player; older is let go, bytes",
     )
+    guest_pending_bytes: int = Field(
+        200_000_000, gt=0, description="uploads of all guests that no page has taken over yet, bytes"
+    )
     guest_at_once: int = Field(2, ge=1, description="songs of guests that are listened to at the same time")
     guest_waiting: int = Field(
         20, ge=1, description="guests that may wait for their turn; others are asked to come back"
@@ -64,6 +67,9 @@ class Settings(BaseSettings):
         250_000_000, ge=200_000_000, description="a guest's file that takes more memory to read is given up, bytes"
     )
     home: Path = Field(PROJECT, description="the workspace: a folder that holds data/ and models/")
+    pending_bytes: int = Field(
+        2_000_000_000, gt=0, description="uploads that no page has taken over yet, without guests, bytes"
+    )
     max_audio_s: float = Field(4 * 3600, gt=0, description="longest sound that is decoded, seconds")
     max_audio_bytes: int = Field(2_000_000_000, gt=0, description="largest audio file that is opened, bytes")
     decode_time_limit_s: float = Field(300.0, gt=0, description="a file that takes longer to read is given up, seconds")
