@@ -14,7 +14,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from app.session import get, is_guest, put, settings
+from app.session import get, is_guest, on_close, put, settings
 from core.audio import waveform
 from core.audio.waveform import TooLongError
 from core.errors import AudioError, GenrescopeError
@@ -94,15 +94,8 @@ def _let_all_go(songs: list[Upload]) -> None:
         one.data = None
 
 
-_GIVEN: dict[str, list[Upload]] = {}
-"""What guests gave, by session. Not in a cache of Streamlit's, which any guest could clear for all."""
 _TURNS: dict[tuple[int, int], Turns] = {}
-
-
-def forget_closed(is_open: Callable[[str], bool]) -> None:
-    """Let go of what guests gave on pages that were closed; what a session remembers Streamlit keeps for longer."""
-    for session_id in [session_id for session_id in list(_GIVEN) if not is_open(session_id)]:
-        _let_all_go(_GIVEN.pop(session_id, []))
+"""Not in a cache of Streamlit's, which any guest could clear for all."""
 
 
 def uploads() -> list[Upload]:
@@ -146,8 +139,7 @@ def give(files: Sequence[tuple[str, bytes]]) -> None:
         put(COUNTED, get(COUNTED, 0) + 1)
     put(UPLOADS, there)
     if is_guest():
-        if context := get_script_run_ctx():
-            _GIVEN[context.session_id] = there
+        on_close(partial(_let_all_go, there))
         _let_go(there)
     put(GIVEN, get(GIVEN, 0) + 1)
     put(REFUSED, [*(get(REFUSED) or []), *refused])
@@ -186,7 +178,7 @@ def remove(*places: int) -> None:
 
 
 def turns() -> Turns:
-    """The turns of all guests together; not in a cache of Streamlit's, which any guest could clear."""
+    """The turns of all guests together."""
     limits = settings()
     bounds = limits.guest_at_once, limits.guest_waiting
     return _TURNS.setdefault(bounds, Turns(limits.guest_at_once, waiting=limits.guest_waiting))

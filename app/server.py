@@ -4,6 +4,7 @@ It answers before Streamlit sees a request, so before any script runs. Everythin
 a time, and needs no lock.
 """
 
+import threading
 from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
@@ -16,10 +17,11 @@ from streamlit import config, runtime
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
+from streamlit.runtime.scriptrunner_utils.script_run_context_attr import SCRIPT_RUN_CONTEXT_ATTR_NAME
 from streamlit.runtime.state.common import unpack_widget_state_value
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
-from app import answers
+from app import session
 from core.files import size_in_words
 from core.settings import Settings
 
@@ -87,7 +89,7 @@ class Guard:
             await self._app(scope, page.receive, page.send)
         finally:
             self._uploads.forget_closed()
-            answers.forget_closed(is_open)
+            session.close(is_open)
 
 
 class _Page:
@@ -145,14 +147,19 @@ class _Page:
 
     def _is_possible(self, state: WidgetState) -> bool:
         """Whether a widget that this page has shown can have this value; another would stay, and break every later run."""
-        session = runtime.get_instance().get_app_session(self._session_id)
-        widget = session.session_state.get_widget_metadata(state.id) if session else None
-        if widget is None or state.WhichOneof("value") not in (None, widget.value_type):
+        this = runtime.get_instance().get_app_session(self._session_id)
+        widget = this.session_state.get_widget_metadata(state.id) if this else None
+        if this is None or widget is None or state.WhichOneof("value") not in (None, widget.value_type):
             return False
+        thread = threading.current_thread()  # files are looked up, and their names checked, by the context of a thread
+        context = this.create_detached_script_run_ctx(query_string="", context_info=None)
+        setattr(thread, SCRIPT_RUN_CONTEXT_ATTR_NAME, context)
         try:
             widget.deserializer(unpack_widget_state_value(state))
         except Exception:  # noqa: BLE001 - whatever Streamlit's widgets raise about a value, the value is the reason
             return False
+        finally:
+            setattr(thread, SCRIPT_RUN_CONTEXT_ATTR_NAME, None)
         return True
 
 

@@ -1,8 +1,10 @@
 """What the app remembers for one session, and where its settings are: all that a page needs before it knows of any library."""
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core.settings import Settings
 
@@ -10,6 +12,9 @@ TOLD = "told"
 """A sentence to show once, after the rerun that an action ended with."""
 DISMISSED = "dismissed"
 """Jobs whose ending was read and put away."""
+
+_ON_CLOSE: dict[str, Callable[[], object]] = {}
+"""What to do when the page of a session closes. Not in a cache of Streamlit's, which any visitor could clear for all."""
 
 
 @st.cache_resource
@@ -43,3 +48,16 @@ def put(key: str, value: Any) -> None:
 def tell(text: str) -> None:
     """Show a sentence after the next rerun."""
     put(TOLD, text)
+
+
+def on_close(action: Callable[[], object]) -> None:
+    """Have an action done when the page of this session closes, instead of an earlier one."""
+    if context := get_script_run_ctx():
+        _ON_CLOSE[context.session_id] = action
+
+
+def close(is_open: Callable[[str], bool]) -> None:
+    """Do what sessions wanted done whose pages are not open any more; what a session remembers Streamlit keeps for longer."""
+    for session_id in [session_id for session_id in list(_ON_CLOSE) if not is_open(session_id)]:
+        if action := _ON_CLOSE.pop(session_id, None):
+            action()

@@ -14,7 +14,7 @@ import requests
 import streamlit as st
 from google.protobuf.message import Message
 from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.Common_pb2 import FileURLs
+from streamlit.proto.Common_pb2 import FileUploaderState, FileURLs
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.exceptions import ConnectionClosed
@@ -245,14 +245,16 @@ def test_what_must_last_is_in_no_cache_of_streamlit(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("GENRESCOPE_MODE", "demo")
     st.cache_resource.clear()
     turns = answers.turns()
-    monkeypatch.setitem(answers._GIVEN, "another session", [answers.Upload.of("a.wav", b"sound")])
+    given = answers.Upload.of("a.wav", b"sound")
+    monkeypatch.setitem(session._ON_CLOSE, "another session", lambda: answers._let_all_go([given]))
     with turns.turn(patience_s=1):
         st.cache_resource.clear()
         st.cache_data.clear()
         assert session.is_guest() and answers.turns() is turns
-    assert answers._GIVEN["another session"][0].data == b"sound"
-    answers.forget_closed(lambda session_id: session_id != "another session")
-    assert "another session" not in answers._GIVEN
+    session.close(lambda session_id: True)
+    assert given.data == b"sound"
+    session.close(lambda session_id: session_id != "another session")
+    assert given.data is None and "another session" not in session._ON_CLOSE
     st.cache_resource.clear()
 
 
@@ -341,6 +343,24 @@ def test_no_value_breaks_a_guest_s_page(demo: Server, tmp_path: Path) -> None:
         page.drop("again.wav", songs[0])
         page.rest()
         assert page.reads(f"##### {plain('again.wav')}") and page.errors == []
+
+
+@pytest.mark.parametrize(
+    "name", ["song.exe", "a\0.mp3", "none", ".", f"{'x' * 5000}.mp3", "\u202e3pm.exe", "../../etc/passwd.mp3"]
+)
+def test_no_name_of_a_file_breaks_a_guest_s_page(demo: Server, song: bytes, name: str) -> None:
+    with Visitor(demo.url) as page:
+        for kind in ("file_uploader", "audio_input"):
+            address = page.address(name)
+            assert page.put(address, name, song).status_code in (204, 400)
+            box = next(getattr(one, kind) for one in page.elements.values() if one.HasField(kind))  # type: ignore[arg-type]
+            state = FileUploaderState()
+            state.uploaded_file_info.add(name=name, size=len(song), file_id=address.file_id, file_urls=address)
+            page._rerun(WidgetState(id=box.id, file_uploader_state_value=state))
+            page.rest()
+            page.again()
+            page.rest()
+            assert page.errors == [] and page.reads("Drop in any song")
 
 
 @pytest.mark.parametrize(
