@@ -407,7 +407,8 @@ def _is_silent(frame: object) -> bool:
     if not np.issubdtype(samples.dtype, np.integer):
         return not float(np.max(np.abs(samples), initial=0.0)) >= SILENCE
     middle = 128 if samples.dtype == np.uint8 else 0
-    return float(np.max(np.abs(samples.astype(np.float64) - middle))) < SILENCE * np.iinfo(samples.dtype).max
+    loudest = float(np.max(np.abs(samples.astype(np.float64) - middle)))
+    return loudest < SILENCE * int(np.iinfo(str(samples.dtype)).max)
 
 
 class _Seekable:
@@ -513,7 +514,7 @@ def _packets_digest(stream: AudioStream) -> "hashlib._Hash":
     return hashlib.sha256(f"{codec.codec.canonical_name} {codec.sample_rate} {codec.channels}\n".encode())
 
 
-def _packets(opened: _Opened, digest: "hashlib._Hash") -> Iterator[Packet]:
+def _packets(opened: _Opened, digest: "hashlib._Hash") -> "Iterator[Packet[AudioStream]]":
     """The packets of the audio stream, added to `digest`; the last one flushes the decoder. Errors as `demux`."""
     for packet in opened.container.demux(opened.stream):
         if packet.size:
@@ -521,7 +522,7 @@ def _packets(opened: _Opened, digest: "hashlib._Hash") -> Iterator[Packet]:
         yield packet
 
 
-def _holds_samples(packet: Packet) -> bool:
+def _holds_samples(packet: "Packet[AudioStream]") -> bool:
     """Whether samples come of a packet; False also if it cannot be decoded."""
     with suppress(av.FFmpegError):
         return any(isinstance(frame, AudioFrame) and frame.samples for frame in packet.decode())
@@ -615,4 +616,5 @@ def _mono(channels: FloatArray) -> FloatArray:
     power = np.array([np.dot(channel, channel) for channel in channels])
     if np.dot(mean, mean) >= CANCELLED * power.mean():
         return mean
-    return channels[int(np.argmax(power >= power.max() / 2))]  # the first that is loud: always the same one
+    loud: FloatArray = channels[int(np.argmax(power >= power.max() / 2))]  # the first one: always the same
+    return loud
