@@ -31,14 +31,15 @@ OPERATIONS = {"deferred_file", "dataframe_chunk"}
 """Operations of a page: a download that is made when it is asked for, more rows of a table. The rest installs files."""
 FOR_GUESTS = {"health", "host-config", "stream", "upload_file", "bidi-components"}
 """What guests reach of Streamlit's own addresses, `/_stcore/...`."""
-LARGEST_GUEST_MESSAGE = 1_000_000
-"""Bytes: the state of all widgets of the guest page takes a few thousand."""
+LARGEST_GUEST_VALUE = 1_000_000
+"""Bytes: the largest is a list of files, of some hundred each. Streamlit closes a connection beyond 25 MB a message."""
 MOST_FILES_AT_ONCE = 1_000
 """Files that a guest's page may ask addresses for at once."""
 OVERHEAD_BYTES = 1_000_000
 """What an upload may be larger than its file: the form around it."""
 FRAMING = {"Content-Security-Policy": "frame-ancestors 'none'", "X-Frame-Options": "DENY"}
-POLICY_VIOLATION, UNSUPPORTED, TOO_LARGE = 1008, 1003, 1009  # closing codes, RFC 6455
+UNSUPPORTED = 1003
+"""Closing code of RFC 6455: a page sends no text."""
 
 
 class Guard:
@@ -107,10 +108,9 @@ class _Page:
             if message["type"] != "websocket.receive":
                 return message
             data = message.get("bytes")
-            code = UNSUPPORTED if data is None else TOO_LARGE if self._is_too_large(data) else 0
-            if code:
-                await self._send({"type": "websocket.close", "code": code})
-                return {"type": "websocket.disconnect", "code": code}
+            if data is None:
+                await self._send({"type": "websocket.close", "code": UNSUPPORTED})
+                return {"type": "websocket.disconnect", "code": UNSUPPORTED}
             if allowed := self._allowed(data):
                 return {**message, "bytes": allowed}
 
@@ -120,9 +120,6 @@ class _Page:
             sent = ForwardMsg.FromString(message["bytes"])
             self._session_id = sent.new_session.initialize.session_id
         await self._send(message)
-
-    def _is_too_large(self, data: bytes) -> bool:
-        return self._guests and len(data) > LARGEST_GUEST_MESSAGE
 
     def _allowed(self, data: bytes) -> bytes | None:
         """What of a message Streamlit is to see. One that cannot be read, whole: it closes the connection then."""
@@ -142,7 +139,7 @@ class _Page:
             possible = [one for one in widgets if self._is_possible(one)]
             del widgets[:]
             widgets.extend(possible)
-            return message.SerializeToString()
+            return bytes(message.SerializeToString())
         return data
 
     def _is_possible(self, state: WidgetState) -> bool:
@@ -150,6 +147,8 @@ class _Page:
         this = runtime.get_instance().get_app_session(self._session_id)
         widget = this.session_state.get_widget_metadata(state.id) if this else None
         if this is None or widget is None or state.WhichOneof("value") not in (None, widget.value_type):
+            return False
+        if state.ByteSize() > LARGEST_GUEST_VALUE:
             return False
         thread = threading.current_thread()  # files are looked up, and their names checked, by the context of a thread
         context = this.create_detached_script_run_ctx(query_string="", context_info=None)

@@ -48,10 +48,10 @@ DEVELOPER_MESSAGES = [
 PATHS = ["/", "/predict", "/nowhere", "/_stcore/health", "/_stcore/host-config", "/media/none.mp3", "/favicon.png"]
 
 
-@pytest.fixture(scope="module", params=["app", "demo"])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The builder's app, and the guests' demo."""
-    running = Server(tmp_path_factory.mktemp("home"), LIMITS if request.param == "demo" else {})
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The builder's app."""
+    running = Server(tmp_path_factory.mktemp("home"))
     running.start()
     yield running
     running.kill()
@@ -59,10 +59,19 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = Server(tmp_path_factory.mktemp("home"), LIMITS)
+    """The guests' demo as `make demo` starts it, under whatever name a proxy has, and with one more origin."""
+    options = {"STREAMLIT_SERVER_ALLOWED_HOSTS": "*", "STREAMLIT_SERVER_CORS_ALLOWED_ORIGINS": "https://cors.example"}
+    running = Server(tmp_path_factory.mktemp("home"), {**LIMITS, **options})
     running.start()
     yield running
     running.kill()
+
+
+@pytest.fixture(params=["app", "demo"])
+def server(request: pytest.FixtureRequest) -> Server:
+    """One of them after the other."""
+    running: Server = request.getfixturevalue(request.param)
+    return running
 
 
 @pytest.fixture(scope="module")
@@ -123,11 +132,11 @@ def test_a_page_of_elsewhere_is_not_answered_over_http(server: Server) -> None:
     assert requests.get(server.url, headers={"Origin": server.url}, timeout=20).ok
 
 
-def test_a_name_that_is_not_allowed_is_answered_for_health_alone(server: Server) -> None:
-    for host in ("evil.example", f"evil.example:{server.port}", f"127.0.0.1.evil.example:{server.port}", "a@127.0.0.1"):
+def test_a_name_that_is_not_allowed_is_answered_for_health_alone(app: Server) -> None:
+    for host in ("evil.example", f"evil.example:{app.port}", f"127.0.0.1.evil.example:{app.port}", "a@127.0.0.1"):
         for path in ("/", "/_stcore/host-config", "/_stcore/metrics", "/_stcore/upload_file/a/b"):
-            assert requests.get(f"{server.url}{path}", headers={"Host": host}, timeout=20).status_code in (403, 404)
-        assert requests.get(f"{server.url}/_stcore/health", headers={"Host": host}, timeout=20).ok
+            assert requests.get(f"{app.url}{path}", headers={"Host": host}, timeout=20).status_code in (403, 404)
+        assert requests.get(f"{app.url}/_stcore/health", headers={"Host": host}, timeout=20).ok
 
 
 @pytest.mark.parametrize(
@@ -147,20 +156,10 @@ def test_a_name_that_is_not_allowed_is_answered_for_health_alone(server: Server)
     ],
 )
 def test_behind_a_proxy_the_name_that_the_browser_knows_is_its_own(
-    proxied: Server, host: str, origin: str, forwarded: str, status: int
+    demo: Server, host: str, origin: str, forwarded: str, status: int
 ) -> None:
     headers = [("Host", host), ("Origin", origin), ("X-Forwarded-Proto", forwarded)]
-    assert upgrade(proxied.port, headers).status == status
-
-
-@pytest.fixture(scope="module")
-def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The demo as `make demo` starts it, under whatever name the proxy has, and one more origin."""
-    options = {"STREAMLIT_SERVER_ALLOWED_HOSTS": "*", "STREAMLIT_SERVER_CORS_ALLOWED_ORIGINS": "https://cors.example"}
-    running = Server(tmp_path_factory.mktemp("home"), {**LIMITS, **options})
-    running.start()
-    yield running
-    running.kill()
+    assert upgrade(demo.port, headers).status == status
 
 
 def test_no_site_frames_any_response(server: Server) -> None:
@@ -258,7 +257,7 @@ def test_what_must_last_is_in_no_cache_of_streamlit(monkeypatch: pytest.MonkeyPa
     st.cache_resource.clear()
 
 
-@pytest.mark.parametrize("data", ["text", b"\xff" * 100, b"\0" * 1_100_000], ids=["text", "no message", "large"])
+@pytest.mark.parametrize("data", ["text", b"\xff" * 100, b"\0" * 26_500_000], ids=["text", "no message", "large"])
 def test_a_message_that_no_page_sends_ends_its_own_connection_alone(demo: Server, data: str | bytes) -> None:
     with Visitor(demo.url) as other:
         with Visitor(demo.url) as page:
@@ -336,6 +335,18 @@ def test_no_value_breaks_a_guest_s_page(demo: Server, tmp_path: Path) -> None:
                 page._rerun(*some)
                 page.rest()
                 assert page.errors == [] and page.reads("2 songs side by side"), (number, value, some[0].id)
+        for size_bytes in (300_000, 1_100_000, 8_000_000):
+            page._rerun(*(WidgetState(id=found, string_value="x" * size_bytes) for found in list(there)[-2:]))
+            page.rest()
+            page._rerun(
+                *(
+                    WidgetState(id=found, string_value="x" * size_bytes)
+                    for found, kind in there.items()
+                    if kind == "Selectbox"
+                )
+            )
+            page.rest()
+            assert page.errors == [] and page.reads("2 songs side by side"), size_bytes
         page._rerun(WidgetState(id="$$ID-0-none", int_value=1), WidgetState(id=LONG, string_value="x"), WidgetState())
         page.rest()
         page.press("Remove all")
