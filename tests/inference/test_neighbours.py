@@ -55,3 +55,30 @@ def test_itself_its_artists_and_what_is_set_aside_are_left_out() -> None:
     told = similar(hood, tracks, asked, not_by="ada")
     assert [(one.track_id, one.label) for one in told] == [(3, "jazz"), (5, ""), (6, "jazz")]
     assert [one.track_id for one in similar(hood, tracks, asked, n=2)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("not_by", "left"),
+    [
+        ("Beatles", [3, 4, 5, 6]),
+        ("THE BEATLES - Topic", [3, 4, 5, 6]),
+        ("Кино", [1, 2, 4, 5, 6]),
+        ("Her", [1, 2, 3, 4, 6]),
+        ("H.E.R.", [1, 2, 3, 5, 6]),
+        ("Billy Preston", [1, 3, 4, 5, 6]),
+        ("Various Artists", [1, 2, 3, 4, 5, 6]),
+        ("", [1, 2, 3, 4, 5, 6]),
+    ],
+)
+def test_an_artist_is_left_out_in_every_spelling(not_by: str, left: list[int]) -> None:
+    rows = [
+        row(1, "The Beatles"),
+        row(2, "Beatles, The", title="Get Back (feat. Billy Preston)"),
+        row(3, "Kino"),
+        row(4, "H.E.R."),
+        row(5, "Her"),
+        row(6, "Various Artists"),
+    ]
+    hood = Neighbourhood([one.id for one in rows], np.ones((6, 2), np.float32))
+    found = similar(hood, {one.id: one for one in rows}, np.ones(2, np.float32), not_by=not_by)
+    assert [one.track_id for one in found] == left

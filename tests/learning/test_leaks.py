@@ -44,6 +44,9 @@ def test_an_honest_split_has_no_leaks() -> None:
     ("into", "one", "told"),
     [
         ("test", song(90, artist="ARTIST 3 feat. Somebody"), 'the artist "artist 3" is in train .* and test'),
+        ("test", song(90, artist="Artist-3 - Topic"), 'the artist "artist 3" is in train .* and test'),
+        ("test", song(90, title="Other (feat. Artist 3)"), 'the artist "artist 3" is in train .* and test'),
+        ("test", song(90, artist="Other; The Artist 3"), 'the artist "artist 3" is in train .* and test'),
         ("validation", song(90, artist="Artist 3"), "is in train .* and validation"),
         ("validation", song(90, artist="Artist 35"), "is in validation .* and test"),
         ("test", song(90, title="title 5!", duration_s=115.4), 'the recording "title 5", by title and length'),

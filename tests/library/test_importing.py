@@ -434,6 +434,12 @@ def test_a_new_file_is_compared_with_older_imports(take_in: Import, music: Path,
         (("A", "T", 60.0), ("B", "T", 60.0), False),
         (("", "T", 60.0), ("", "T", 60.0), False),
         (("A", "!!", 60.0), ("A", "!!", 60.0), False),
+        (("AC/DC", "T", 60.0), ("ACDC", "T (2011 Remaster)", 61.0), True),
+        (("Кино", "Лето", 60.0), ("Kino", "Leto", 60.0), True),
+        (("Beatles, The", "T", 60.0), ("The Beatles", "T", 60.0), True),
+        (("H.E.R.", "T", 60.0), ("Her", "T", 60.0), False),
+        (("A", "T", 60.0), ("A", "T (Live)", 60.0), False),
+        (("Various Artists", "T", 60.0), ("Various Artists", "T", 60.0), False),
     ],
 )
 def test_probable_duplicates(first: tuple[Any, ...], second: tuple[Any, ...], same: bool) -> None:
