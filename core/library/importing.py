@@ -279,6 +279,8 @@ def _matched(rows: Iterable[tuple[str, dict[str, str]]], index: FileIndex, bases
     table = SongTable()
     claims: dict[Path, list[tuple[int, str, dict[str, str]]]] = {}
     for path, described in rows:
+        if not any(described.values()):
+            continue
         found = index.find(path, bases) if path else []
         if len(found) == 1:
             claims.setdefault(found[0].file, []).append((found[0].rank, path, described))
