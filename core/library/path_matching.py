@@ -10,7 +10,6 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote
 
 EXACT = 1_000_000
 """The rank of the file at that very path."""
@@ -73,7 +72,11 @@ def _spellings(text: str) -> Iterator[str]:
     yield text
     bare = re.sub(r"(?i)^file:/+(?:localhost/)?", "/", text)
     if bare != text or "%" in text:
-        yield unquote(bare)
+        yield re.sub(r"(?:%[0-9A-Fa-f]{2})+", _decoded, bare)
+
+
+def _decoded(codes: re.Match[str]) -> str:
+    return bytes.fromhex(codes[0].replace("%", "")).decode(errors="replace")
 
 
 def _parts(path: str) -> tuple[str, ...]:

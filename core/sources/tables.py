@@ -277,7 +277,7 @@ def _delimiter(text: str) -> tuple[str, int]:
             return 0, 0, 0
         place = _header_place(head)
         widths = [len(row) for row in head]
-        known = len(guess_columns(_names(head[place]))) if place is not None else 0
+        known = len(_exact_columns(head[place])) if place is not None else 0
         return known, min(widths, default=1), sum(widths)
 
     return max(",;\t|", key=merit), 0
