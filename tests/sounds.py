@@ -58,6 +58,8 @@ def encode(
             for planes in all_planes
         ]
         for stream, planes in zip(streams, all_planes, strict=True):
+            if codec.startswith("wma"):
+                stream.bit_rate = 128_000  # it has no rate of its own
             layout = LAYOUTS[planes.shape[0]]
             resampler = av.AudioResampler(
                 format=stream.format, layout=layout, rate=sample_rate, frame_size=stream.codec_context.frame_size or 0

@@ -404,11 +404,9 @@ def _is_silent(frame: object) -> bool:
     if frame.layout.nb_channels > PLANES:
         return False
     samples = frame.to_ndarray()
-    if not np.issubdtype(samples.dtype, np.integer):
-        return not float(np.max(np.abs(samples), initial=0.0)) >= SILENCE
-    middle = 128 if samples.dtype == np.uint8 else 0
-    loudest = float(np.max(np.abs(samples.astype(np.float64) - middle)))
-    return loudest < SILENCE * int(np.iinfo(str(samples.dtype)).max)
+    full_scale = 1.0 if samples.dtype.kind == "f" else 256.0**samples.dtype.itemsize / 2
+    middle = full_scale if samples.dtype.kind == "u" else 0.0
+    return bool(np.max(np.abs(samples.astype(np.float64) - middle)) < SILENCE * full_scale)
 
 
 class _Seekable:
@@ -616,5 +614,5 @@ def _mono(channels: FloatArray) -> FloatArray:
     power = np.array([np.dot(channel, channel) for channel in channels])
     if np.dot(mean, mean) >= CANCELLED * power.mean():
         return mean
-    loud: FloatArray = channels[int(np.argmax(power >= power.max() / 2))]  # the first one: always the same
+    loud: FloatArray = channels[int(np.argmax(power >= power.max() / 2))]  # the first that is: always the same one
     return loud

@@ -96,9 +96,9 @@ def test_lossy_stereo_is_as_loud_as_it_was(tmp_path: Path, suffix: str) -> None:
 def test_of_channels_that_cancel_each_other_out_one_is_heard(tmp_path: Path, suffix: str, gain: float) -> None:
     sine = tone(440, 3)
     y, report = decoded(write_sound(tmp_path / f"song{suffix}", np.stack([sine, gain * sine])))
-    assert report.peak > 0.4 and level(y) == pytest.approx(0.5, rel=0.03)
+    assert report.peak > 0.4 and level(y) == pytest.approx(0.5, rel=0.06)
     silent_side = load(write_sound(tmp_path / f"side{suffix}", np.stack([sine, 0 * sine])))
-    assert level(silent_side) == pytest.approx(0.25, rel=0.03), "the mean, as ever"
+    assert level(silent_side) == pytest.approx(0.25, rel=0.06), "the mean, as ever"
 
 
 @pytest.mark.parametrize(
@@ -127,30 +127,32 @@ def test_where_the_first_track_is_silent_the_one_with_sound_is_heard(
     assert np.abs(y).max() < 1e-4
 
 
-@pytest.mark.parametrize("header", [True, False])
-@pytest.mark.parametrize("order", [1, -1])
-def test_an_mp3_of_varying_rate_is_not_cut_off(tmp_path: Path, header: bool, order: int) -> None:
-    """Without a head that counts its frames FFmpeg estimates its length from the first ones: far too long, or too short."""
-    y = np.concatenate([0.001 * noise(8), noise(8)][::order])
-    path = tmp_path / "a.mp3"
-    with av.open(str(path), "w", format="mp3", options={"write_xing": str(int(header))}) as container:
-        stream = container.add_stream("libmp3lame", rate=48_000, layout="mono", options={"q": "9"})
-        stream.codec_context.qscale = True
-        stream.codec_context.global_quality = 9 * 118
-        resampler = av.AudioResampler(format=stream.format, layout="mono", rate=48_000)
+def mp3_frames(y: np.ndarray, bit_rate: int) -> bytes:
+    """The bare frames of an mp3, without a head that counts them."""
+    out = io.BytesIO()
+    with av.open(out, "w", format="mp3", options={"write_xing": "0", "id3v2_version": "0"}) as container:
+        stream = container.add_stream("libmp3lame", rate=48_000, layout="mono")
+        stream.bit_rate = bit_rate
         frame = av.AudioFrame.from_ndarray(np.asarray(y[None], np.float32), format="fltp", layout="mono")
         frame.sample_rate = 48_000
-        for converted in resampler.resample(frame):
+        for converted in av.AudioResampler(format=stream.format, layout="mono", rate=48_000).resample(frame):
             container.mux(stream.encode(converted))
         container.mux(stream.encode(None))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("rates", [(32_000, 192_000), (192_000, 32_000), (64_000, 320_000)])
+def test_an_mp3_of_varying_rate_without_a_head_is_not_cut_off(tmp_path: Path, rates: tuple[int, int]) -> None:
+    """FFmpeg estimates its length from the first frames: far too long, or too short."""
+    path = tmp_path / "a.mp3"
+    path.write_bytes(b"".join(mp3_frames(noise(8), rate) for rate in rates))
     with av.open(str(path)) as container:
-        guessed_s = container.duration / av.time_base
-    assert header or abs(guessed_s - 16) > 2, "the estimate is wrong, or this test shows nothing"
-    told, report = decoded(path)
-    assert (report.state, report.reason) == ("ok", "") and report.duration_s == pytest.approx(16, abs=0.1)
-    assert len(load(path, max_s=17)) == len(told)
-    assert probe(path).duration_s == (pytest.approx(16, abs=0.1) if header else None)
-    assert probe(path, read_packets=True).duration_s == pytest.approx(16, abs=0.1)
+        assert abs(container.duration / av.time_base - 16) > 2, "the estimate is wrong, or this test shows nothing"
+    y, report = decoded(path)
+    assert (report.state, report.reason) == ("ok", "") and report.duration_s == pytest.approx(16, abs=0.2)
+    assert load(path, max_s=17).size == y.size
+    assert probe(path).duration_s is None
+    assert probe(path, read_packets=True).duration_s == pytest.approx(16, abs=0.2)
 
 
 def test_frequencies_above_the_new_limit_do_not_fold_down(tmp_path: Path) -> None:
