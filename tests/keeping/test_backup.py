@@ -171,16 +171,31 @@ def test_a_library_that_is_not_empty_is_replaced_only_if_asked_and_kept(
     assert files(empty.models) == before
 
 
-def test_an_older_library_is_brought_up_to_date(tmp_path: Path, empty: Settings, full: Settings) -> None:
+TAKEN_BACK = {
+    7: "DROP INDEX audio_files_of_packets; ALTER TABLE audio_files DROP COLUMN packets_sha256; "
+    "ALTER TABLE audio_files DROP COLUMN file_sha256; PRAGMA user_version = 7;",
+    6: "DROP TABLE run_answers; ALTER TABLE runs DROP COLUMN note; PRAGMA user_version = 6;",
+}
+"""What makes a library that of an earlier version, newest first."""
+
+
+@pytest.mark.parametrize("version", TAKEN_BACK)
+def test_an_older_library_is_brought_up_to_date(tmp_path: Path, empty: Settings, full: Settings, version: int) -> None:
     target = tmp_path / "old.zip"
     back_up(Database(full.database), full, target, "labels")
 
     def older(path: Path) -> None:
         with closing(sqlite3.connect(path)) as db:
-            db.executescript("DROP TABLE run_answers; ALTER TABLE runs DROP COLUMN note; PRAGMA user_version = 6;")
+            for step in range(7, version - 1, -1):
+                db.executescript(TAKEN_BACK[step])
 
-    forged = forge(target, tmp_path / "forged.zip", library=older, manifest=lambda told: told.update(library_version=6))
+    forged = forge(
+        target, tmp_path / "forged.zip", library=older, manifest=lambda told: told.update(library_version=version)
+    )
     restore(forged, empty)
+    before, after = (Library(Database(one.database)).known_files()[1] for one in (full, empty))
+    assert before.keys() == after.keys(), "recordings keep their keys"
+    assert {(file.packets_sha256, file.file_sha256 == file.sha256) for file in after.values()} == {(None, True)}
     assert (
         Database(empty.database).row_counts()["tracks"] == 26
         and Runs(Database(empty.database)).get("cut off").note == ""
