@@ -239,7 +239,7 @@ def read_file(folder: Path, name: str) -> bytes:
 def first_fault(error: ValidationError) -> str:
     """What is wrong with a card, in a sentence."""
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
+    where = ".".join(str(part) for part in first["loc"])[:200]
     return f"{where + ': ' if where else ''}{first['msg']}."
 
 

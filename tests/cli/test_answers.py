@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import core.__main__
+from core.errors import STOPPED
 from core.settings import Settings
 from tests.cli.test_commands import invoke
 
@@ -102,34 +104,57 @@ def test_a_reader_that_left_and_a_full_disk_end_in_no_traceback(tmp_path: Path) 
     assert closed.stderr == ""
 
 
-def interrupted(home: Path, *arguments: str, after_s: float) -> subprocess.CompletedProcess[str]:
-    """A command that gets Ctrl-C, with its whole process group, after a while."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "core", *arguments, "--home", str(home)],
-        cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )  # fmt: skip
-    time.sleep(after_s)
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+HELD = """
+import os, runpy, sys, time
+started, wanted = sys.argv[1], sys.argv[2]
+sys.argv = ["core", *sys.argv[3:]]
+class Wait:  # an import that takes a while, of a module of that name
+    def find_spec(self, name, path=None, target=None):
+        if name == wanted and not os.path.exists(started):
+            open(started, "w").close()
+            try:
+                time.sleep(30)
+            except KeyboardInterrupt as stopped:
+                raise ImportError(f"{name} cannot be loaded") from stopped
+sys.meta_path.insert(0, Wait())
+sys.path.insert(0, "")
+runpy.run_module("core", run_name="__main__", alter_sys=True)
+"""
+"""The command, with Ctrl-C while it imports a module, which makes an ImportError of it as compiled modules do."""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arguments", [("doctor",), ("sample",), ("status",)])
-def test_ctrl_c_in_the_first_seconds_is_answered(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    """From when the interpreter itself has started, which takes about 0.1 s and cannot be helped."""
-    for number, after_s in enumerate((0.3, 0.6, 1.0, 1.5, 2.2, 3.0)):
-        told = interrupted(tmp_path / f"{number}", *arguments, "--json", after_s=after_s)
-        if "core/__main__" not in told.stderr and "<frozen" in told.stderr:
-            continue  # a machine so busy that Python itself had not started
-        document = json.loads(told.stdout)
-        assert "Traceback" not in told.stderr, told.stderr
-        if "error" in document:
-            assert told.returncode == 1 and document["error"].startswith("Stopped.")
-        people = interrupted(tmp_path / f"{number}", *arguments, after_s=after_s)
-        assert "Traceback" not in people.stderr or "<frozen" in people.stderr, people.stderr
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [
+        *(("core.errors", ("status",)), ("typer", ("status",)), ("numpy", ("status",)), ("rich.console", ("status",))),
+        *(("torch", ("doctor",)), ("core.learning.model", ("models", "list")), ("core.library.runs", ("status",))),
+    ],
+)
+def test_ctrl_c_while_a_module_is_imported_is_answered(tmp_path: Path, module: str, arguments: tuple[str, ...]) -> None:
+    for more, number in ((("--json",), 0), ((), 1)):
+        started = tmp_path / f"started-{number}"
+        call = [sys.executable, "-c", HELD, str(started), module, *arguments, "--home", str(tmp_path / "home"), *more]
+        process = subprocess.Popen(
+            call, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )  # fmt: skip
+        try:
+            while not started.exists() and process.poll() is None:
+                time.sleep(0.02)
+            os.killpg(process.pid, signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+        assert process.returncode == 1 and "Traceback" not in err, err
+        if more:
+            assert json.loads(out) == {"error": STOPPED}
+        else:
+            assert (out, err) == ("", f"Error: {STOPPED}\n")
+
+
+def test_both_say_the_same_of_ctrl_c() -> None:
+    assert core.__main__.STOPPED == STOPPED
 
 
 def test_a_workspace_is_read_with_its_settings(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Models: a folder published whole; what is damaged or foreign is refused with the reason, and never unpickled."""
 
+import json
 import os
 import pickle
 from collections.abc import Callable
@@ -370,3 +371,35 @@ def test_undo_does_not_overwrite_a_model_made_since(settings: Settings) -> None:
     with pytest.raises(ModelError, match="another model named 'mine' by now"):
         model.restore(settings, binned)
     assert sha256_of(settings.models / "mine" / WEIGHTS) == newer and binned.is_dir()
+
+
+# -- texts of a card ---------------------------------------------------------------------------------------------------
+
+LONG = "x" * 10_001
+TOO_LONG: dict[str, Any] = {
+    "title": {"title": "t" * 301},
+    "description": {"description": LONG},
+    "licence": {"licence": LONG},
+    "a genre": {"genres": ["a", "g" * 301]},
+    "an empty genre": {"genres": ["a", ""]},
+    "network": {"network": "n" * 301},
+    "run": {"run": "r" * 301},
+    "created_at": {"created_at": "2" * 301},
+    "a hash": {"weights_sha256": "0" * 301},
+    "a version": {"versions": {"torch": "1" * 301}},
+    "the name of a version": {"versions": {"v" * 301: "1"}},
+    "many versions": {"versions": {str(number): "1" for number in range(101)}},
+    "in the training": {"training": {"notes": LONG}},
+    "deep in the split": {"split": {"test": [{"title": LONG}]}},
+    "a key of the metrics": {"metrics": {LONG: 1}},
+    "an unknown key": {LONG: 1},
+    "nested too deep": {"metrics": {"a": json.loads("[" * 30 + "]" * 30)}},
+}
+
+
+@pytest.mark.parametrize("what", TOO_LONG)
+def test_texts_of_a_card_have_limits(folder: Path, what: str) -> None:
+    change_card(folder, lambda card: card.update(TOO_LONG[what]))
+    with pytest.raises(ModelError, match="is not a Genrescope model card") as told:
+        model.load(folder)
+    assert len(str(told.value)) < 1000
