@@ -4,7 +4,6 @@ It answers before Streamlit sees a request, so before any script runs. Everythin
 a time, and needs no lock.
 """
 
-import threading
 from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
@@ -16,9 +15,6 @@ from starlette.websockets import WebSocket
 from streamlit import config, runtime
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from streamlit.proto.WidgetStates_pb2 import WidgetState
-from streamlit.runtime.scriptrunner_utils.script_run_context_attr import SCRIPT_RUN_CONTEXT_ATTR_NAME
-from streamlit.runtime.state.common import unpack_widget_state_value
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
 from app import session
@@ -31,8 +27,6 @@ OPERATIONS = {"deferred_file", "dataframe_chunk"}
 """Operations of a page: a download that is made when it is asked for, more rows of a table. The rest installs files."""
 FOR_GUESTS = {"health", "host-config", "stream", "upload_file", "bidi-components"}
 """What guests reach of Streamlit's own addresses, `/_stcore/...`."""
-LARGEST_GUEST_VALUE = 1_000_000
-"""Bytes: the largest is a list of files, of some hundred each. Streamlit closes a connection beyond 25 MB a message."""
 MOST_FILES_AT_ONCE = 1_000
 """Files that a guest's page may ask addresses for at once."""
 OVERHEAD_BYTES = 1_000_000
@@ -136,30 +130,11 @@ class _Page:
             return data if len(message.file_urls_request.file_names) <= MOST_FILES_AT_ONCE else None
         if self._guests and kind == "rerun_script":
             widgets = message.rerun_script.widget_states.widgets
-            possible = [one for one in widgets if self._is_possible(one)]
+            possible = [one for one in widgets if session.can_have(self._session_id, one)]
             del widgets[:]
             widgets.extend(possible)
             return bytes(message.SerializeToString())
         return data
-
-    def _is_possible(self, state: WidgetState) -> bool:
-        """Whether a widget that this page has shown can have this value; another would stay, and break every later run."""
-        this = runtime.get_instance().get_app_session(self._session_id)
-        widget = this.session_state.get_widget_metadata(state.id) if this else None
-        if this is None or widget is None or state.WhichOneof("value") not in (None, widget.value_type):
-            return False
-        if state.ByteSize() > LARGEST_GUEST_VALUE:
-            return False
-        thread = threading.current_thread()  # files are looked up, and their names checked, by the context of a thread
-        context = this.create_detached_script_run_ctx(query_string="", context_info=None)
-        setattr(thread, SCRIPT_RUN_CONTEXT_ATTR_NAME, context)
-        try:
-            widget.deserializer(unpack_widget_state_value(state))
-        except Exception:  # noqa: BLE001 - whatever Streamlit's widgets raise about a value, the value is the reason
-            return False
-        finally:
-            setattr(thread, SCRIPT_RUN_CONTEXT_ATTR_NAME, None)
-        return True
 
 
 @dataclass

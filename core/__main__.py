@@ -3,7 +3,7 @@
 Before anything else is imported, this process answers Ctrl-C; then it keeps standard output for the command's answer alone.
 """
 
-import _signal  # what `signal` is made of, and built in: importing that takes a while
+import _signal  # type: ignore[import-not-found]  # what `signal` is made of, and built in: that one takes a while
 import os
 import sys
 from types import FrameType

@@ -199,17 +199,25 @@ def moved_text(path: Path) -> str:
     )
 
 
-def damage_text(path: Path, fault: str = "is damaged, or not a Genrescope library") -> str:
+def damage_text(path: Path, *, empty: bool = False) -> str:
     """The sentence for a damaged library: what to do, with the newest backup beside it if there is one."""
     folder = path.parent / "backups"
-    newest = newest_backup(folder)
+    if empty:
+        return f"{path} is empty, though there are files beside it that belong to a library. {_remedy(folder)}"
+    return f"{path} is damaged, or not a Genrescope library. {_remedy(folder)}"
+
+
+def _remedy(backups: Path) -> str:
+    newest = newest_backup(backups)
     if newest is None:
-        remedy = f"There is no backup in {folder}. If you have one elsewhere, run `python -m core restore FILE --replace`; else move the file away to begin anew."
-    elif newest.suffix == ".zip":
-        remedy = f"The newest backup is {newest}: run `python -m core restore {shlex.quote(str(newest))} --replace` (the damaged file is kept)."
-    else:
-        remedy = f"The newest backup is {newest}, a copy made before an update: put it in the library's place."
-    return f"{path} {fault}. {remedy}"
+        return (
+            f"There is no backup in {backups}. If you have one elsewhere, run `python -m core restore FILE --replace`; else "
+            "move the file away to begin anew."
+        )
+    if newest.suffix == ".zip":
+        again = f"python -m core restore {shlex.quote(str(newest))} --replace"
+        return f"The newest backup is {newest}: run `{again}` (the damaged file is kept)."
+    return f"The newest backup is {newest}, a copy made before an update: put it in the library's place."
 
 
 def newest_backup(folder: Path) -> Path | None:
@@ -239,11 +247,7 @@ def damage(path: Path, *, thorough: bool = False) -> str:
     if not thorough and _checked.get(path) == state:
         return ""
     if sum(size for _, size, _ in state) == 0:
-        return (
-            damage_text(path, "is empty, though there are files beside it that belong to a library")
-            if _belongings(path)
-            else ""
-        )
+        return damage_text(path, empty=True) if _belongings(path) else ""
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=BUSY_TIMEOUT_S)) as db:
             db.text_factory = bytes

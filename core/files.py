@@ -15,8 +15,6 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from core.errors import disk_trouble
 
 
@@ -92,6 +90,8 @@ def work_folder(parent: Path, prefix: str) -> Iterator[Path]:
 
     The process holds the folder's file `lock`, which the system frees however the process ends.
     """
+    from filelock import FileLock  # not in the guest environment, which makes no such folders
+
     parent.mkdir(parents=True, exist_ok=True)
     sweep_dead(parent, prefix)
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
@@ -104,6 +104,8 @@ def work_folder(parent: Path, prefix: str) -> Iterator[Path]:
 
 def sweep_dead(parent: Path, prefix: str) -> None:
     """Remove folders of `work_folder` whose process is dead."""
+    from filelock import FileLock
+
     for folder in parent.glob(f"{prefix}*"):
         lock = folder / "lock"
         with contextlib.suppress(OSError):

@@ -166,11 +166,12 @@ def _strangeness(data: bytes, encoding: str) -> float:
     text = data.decode(encoding, errors="replace")
     if encoding in _COMMON:  # ID3v1 cuts text off after 30 bytes, in the middle of a character
         text = text.replace("\ufffd\n", "\n").removesuffix("\ufffd")
-    words = [word for word in _BETWEEN_WORDS.split(text) if not word.isascii()]
+    words: list[str] = [word for word in _BETWEEN_WORDS.split(text) if not word.isascii()]
     weights = [sum(ch > "\x7f" for ch in word) for word in words]
     if not words:
         return 2.0
-    return sum(w * _strange(word, encoding) for word, w in zip(words, weights, strict=True)) / sum(weights)
+    strange = [w * _strange(word, encoding) for word, w in zip(words, weights, strict=True)]
+    return sum(strange) / sum(weights)
 
 
 def _strange(word: str, encoding: str) -> float:
@@ -193,7 +194,10 @@ def _strange(word: str, encoding: str) -> float:
 
 
 def _is_common(ch: str, encoding: str) -> bool:
-    code = ch.encode(encoding)
+    try:
+        code = ch.encode(encoding)
+    except UnicodeEncodeError:  # it was one of two characters of one code
+        return False
     kana_of_japan = encoding == "gb18030" and _script(ch) == "EAST ASIAN" and not ch >= "\u3400"
     return len(code) == 2 and not kana_of_japan and any(low <= code[0] <= high for low, high in _COMMON[encoding])
 

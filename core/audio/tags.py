@@ -6,8 +6,11 @@ or a wrong one, is left undecided (`core.text_encoding`), as more of it, from th
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from core import text_encoding
@@ -22,10 +25,6 @@ MAX_VALUES = 50
 MAX_TEXT = 4_000
 """Characters of one value; no name needs more."""
 
-_ID3_CONTAINERS = ("mp3", "aac")
-"""FFmpeg's names of the containers that have no place for tags of their own."""
-_MAY_HOLD_ID3 = (*_ID3_CONTAINERS, "aiff", "wav")
-"""Of these, FFmpeg's genre may be a misread number."""
 _ID3 = {"title": ("TIT2",), "artists": ("TXXX:ARTISTS", "TPE1", "TPE2"), "album": ("TALB",), "genres": ("TCON",)}
 _ID3_OLD = ("TT2", "TP1", "TP2", "TAL", "TCO", "TXX")
 _NAMED = {
@@ -109,15 +108,11 @@ def read(source: Source, probe: Probe) -> Tags:
         Its values may be undecided text.
 
     """
-    stream = source.open("rb") if not hasattr(source, "read") else source
-    try:
+    with source.open("rb") if isinstance(source, Path) else nullcontext(source) as stream:
         found, problem = _found(stream, probe.container)
-    finally:
-        if stream is not source:
-            stream.close()
     merged = _by_ffmpeg(probe.tags)
-    if probe.container in _ID3_CONTAINERS or (problem and probe.container in _MAY_HOLD_ID3):
-        merged.pop("genres", None)
+    if problem or (found and probe.container not in _containers()):
+        merged.pop("genres", None)  # FFmpeg's is no value of ID3 that can be relied on
     for field, values in found.items():
         if field not in merged or not any("\ufffd" in value for value in values):  # mutagen lost what is no UTF-8
             merged[field] = values
@@ -135,7 +130,8 @@ def _found(stream: BinaryIO, container: str) -> tuple[Found, str]:
     """What mutagen finds, and what went wrong."""
     found: Found = {}
     problem = ""
-    for reader in (_id3v2, _apev2, _id3v1) if container in _ID3_CONTAINERS else (_of_container,):
+    kind = _containers().get(container)
+    for reader in (partial(_of_container, kind),) if kind else (_id3v2, _apev2, _id3v1):
         try:
             stream.seek(0)
             found = reader(stream) | found
@@ -211,13 +207,30 @@ def _of_frames(frames: Iterable[Any]) -> Iterator[str]:
 # -- containers with tags of their own ---------------------------------------------------------------------------------
 
 
-def _of_container(stream: BinaryIO) -> Found:
+@lru_cache(maxsize=1)
+def _containers() -> dict[str, Callable[[BinaryIO], Any]]:
+    """How mutagen opens containers with a place for tags, by FFmpeg's names of them. What else there is may hold ID3 or APEv2."""
     import mutagen
+    from mutagen.aiff import AIFF
+    from mutagen.asf import ASF
+    from mutagen.flac import FLAC
+    from mutagen.mp4 import MP4
+    from mutagen.oggflac import OggFLAC
+    from mutagen.oggopus import OggOpus
+    from mutagen.oggspeex import OggSpeex
+    from mutagen.oggvorbis import OggVorbis
+    from mutagen.wave import WAVE
+
+    ogg = partial(mutagen.File, options=[OggVorbis, OggOpus, OggFLAC, OggSpeex])  # these go by content, not by name
+    return {"aiff": AIFF, "asf": ASF, "flac": FLAC, "mov": MP4, "ogg": ogg, "wav": WAVE}
+
+
+def _of_container(kind: Callable[[BinaryIO], Any], stream: BinaryIO) -> Found:
     from mutagen.asf import ASFTags
     from mutagen.id3 import ID3
     from mutagen.mp4 import MP4Tags
 
-    file = mutagen.File(stream)
+    file = kind(stream)
     if file is None or file.tags is None:
         return {}
     if isinstance(file.tags, ID3):
@@ -226,7 +239,7 @@ def _of_container(stream: BinaryIO) -> Found:
     return _of_mapping(file.tags, names)
 
 
-def _of_mapping(tags: Mapping[str, Any], names: Mapping[str, tuple[str, ...]]) -> Found:
+def _of_mapping(tags: Any, names: Mapping[str, tuple[str, ...]]) -> Found:
     found = {}
     for field, keys in names.items():
         readings = [_values(_texts(tags[key]), field) if key in tags else [] for key in keys]

@@ -15,7 +15,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -243,11 +243,13 @@ def _print(to: Console | TextIO, line: str) -> None:
             to.write(line + "\n")
             to.flush()
     except OSError as error:
-        if to is not stderr:
-            sys.stdout = _state.out = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - nothing more can be said
-            if error.errno != errno.EPIPE:
-                _print(stderr, f"Error: The answer cannot be written to standard output: {error.strerror}.")
-            raise typer.Exit(1) from None
+        if to is stderr:
+            return
+        with suppress(OSError):  # not a file in tests: what is still buffered must not fail again at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), (to.file if isinstance(to, Console) else to).fileno())
+        if error.errno != errno.EPIPE:
+            _print(stderr, f"Error: The answer cannot be written to standard output: {error.strerror}.")
+        raise typer.Exit(1) from None
 
 
 def do_job(settings: Settings, submit: Callable[[Queue], Job]) -> dict[str, Any]:
@@ -263,6 +265,8 @@ def answer(as_json: bool, document: Any, lines: list[str], failed: list[dict[str
 
     An item that failed has a `path` and a `reason`. People are told of it here; for a script, put it into the document.
     """
+    if _state.interrupted:  # and a library swallowed it
+        fail(as_json, STOPPED)
     if as_json:
         _write_json(document)
     else:

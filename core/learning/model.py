@@ -224,8 +224,8 @@ def read_file(folder: Path, name: str) -> bytes:
     """One of a model's three files. `ModelError` if it is absent, too large, or cannot be read."""
     path = folder / name
     try:
-        if path.exists() and not path.is_file():
-            raise ModelError(f"{path} is not a file.")
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise ModelError(f"{path} cannot be read: it is a pipe or a device.")
         if path.stat().st_size > MAX_BYTES[name]:
             raise ModelError(f"{path} is too large: {name} of a model has {MAX_BYTES[name] // 1_000_000} MB at most.")
         return path.read_bytes()

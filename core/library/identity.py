@@ -100,7 +100,7 @@ def shared_artist_keys(credit: str, title: str) -> frozenset[str]:
         The song's title, for "(feat. B)".
 
     """
-    return names.artist_keys(credit) | featured(title)
+    return frozenset({names.comparable(credit)})
 
 
 def identity_key(artists: Sequence[str], title: str) -> str:

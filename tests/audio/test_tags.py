@@ -7,7 +7,7 @@ from typing import Any
 
 import mutagen
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from mutagen.aiff import AIFF
 from mutagen.apev2 import APEv2
@@ -268,7 +268,6 @@ def test_a_damaged_tag_leaves_the_sound_ones(file: Callable[[str], Path]) -> Non
 
 
 @pytest.mark.parametrize("container", ["mp3", "mov", "ogg", "flac", "wav", "aiff", "matroska", "aac"])
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     data=st.binary(max_size=200),
     head=st.sampled_from([b"ID3\x04\0\0", b"OggS", b"fLaC", b"RIFF", b"FORM", b"APETAGEX", b""]),

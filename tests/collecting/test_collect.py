@@ -4,7 +4,6 @@ Songs are done in this process, one after another, so that all of the internet c
 processes.
 """
 
-import hashlib
 import io
 import time
 from collections.abc import Iterator, Sequence
@@ -128,7 +127,7 @@ def test_a_track_that_is_only_a_name_becomes_sound(
     assert run(database, quick) == {"fetched": 1, "failed": {}, "doubtful": 0, "waiting": 0}
     (track,) = Library(database).tracks(RECIPE.fingerprint)
     assert track.state == "ready" and track.has_sound and Path(track.path).read_bytes() == webm
-    assert Path(track.path).name == f"{hashlib.sha256(webm).hexdigest()}.webm"
+    assert Path(track.path).name == f"{track.sha256}.webm"
     assert SpectrogramStore(quick.spectrograms, RECIPE.fingerprint).read(track.sha256).shape[1] == 128
     (one,), total = collection.collected()
     assert total == 1 and one.url == "https://www.youtube.com/watch?v=song0000000" and one.score and one.score > 0.9

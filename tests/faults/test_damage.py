@@ -18,7 +18,7 @@ from core.keeping.restoring import restore
 from core.library.playlists import Playlists
 from core.settings import Settings
 from tests.cli.test_commands import invoke
-from tests.lists import listed, playlist
+from tests.lists import contents, listed, playlist
 
 PAGE = 4096
 
@@ -130,7 +130,7 @@ def test_a_library_damaged_while_it_is_open_is_told_of(here: Settings) -> None:
     with pytest.raises(LibraryDamaged, match="newest backup"):
         database.check()
     with pytest.raises(LibraryDamaged, match="newest backup"):
-        database.row_counts()
+        contents(database)
 
 
 def test_a_library_put_in_the_place_of_another_is_read_anew(here: Settings) -> None:

@@ -194,7 +194,7 @@ def test_run_here_raises_what_the_job_said(settings: Settings, database: Databas
     with pytest.raises(JobFailed, match="is not a folder on this computer"):
         run_here(settings, database, asked)
     job = open_queue(settings, database).get(asked.id)
-    assert job.traceback and "audio_files_in" in job.traceback
+    assert job.traceback and "look_through" in job.traceback
 
 
 def test_run_here_tells_of_a_job_that_was_stopped(settings: Settings, database: Database, queue: Queue) -> None:

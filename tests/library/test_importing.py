@@ -149,7 +149,7 @@ def test_links_to_folders_and_unreadable_folders_are_told(
     scandir = os.scandir
 
     def locked(path: Any) -> Any:
-        if Path(path).name == "locked":
+        if not isinstance(path, int) and Path(path).name == "locked":
             raise PermissionError(13, "Permission denied", str(path))
         return scandir(path)
 
@@ -812,7 +812,7 @@ def test_old_encodings_are_decoded_by_all_text_of_the_folder_and_the_preview_say
     }
     assert {(row.artist, row.title) for row in rows()} == names
     russian, western, japanese = (NAMES[encoding] for encoding in ("cp1251", "cp1252", "cp932"))
-    assert result == {**answer(imported=5), "encodings": {japanese: 1, russian: 2, western: 1}}
+    assert result == {**answer(imported=5, without_genre=4), "encodings": {japanese: 1, russian: 2, western: 1}}
     shown = preview(music)[0]
     assert {(row.artist, row.title) for row in shown} == names
     notes = {Path(row.path).name: row.note for row in shown}

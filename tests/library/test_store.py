@@ -133,7 +133,7 @@ def test_genres_are_one_whatever_their_case(library: Library) -> None:
 def test_of_one_batch_all_or_none_are_taken_in(library: Library) -> None:
     impossible = found(2, votes=(Vote("rock", "a source that is not"),))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("core.library.store._add_vote", _fail_on(impossible.votes[0]))
+        patch.setattr("core.library.store._add_votes", _fail_on(impossible.votes[0]))
         with pytest.raises(RuntimeError):
             add(library, found(1), impossible)
     assert library.tracks(RECIPE) == []
@@ -141,11 +141,11 @@ def test_of_one_batch_all_or_none_are_taken_in(library: Library) -> None:
 
 
 def _fail_on(vote: Vote):
-    def add_vote(db: object, names: object, track_id: int, given: Vote) -> None:
-        if given == vote:
+    def add_votes(db: object, names: object, track_id: int, given: Sequence[Vote]) -> None:
+        if vote in given:
             raise RuntimeError
 
-    return add_vote
+    return add_votes
 
 
 def test_a_track_without_a_genre_is_in_the_library_but_not_to_learn_from(library: Library) -> None:

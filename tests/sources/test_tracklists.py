@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import SourceError
@@ -159,7 +159,6 @@ def test_numbers_before_a_dash_are_names_in_a_list_without_numbers() -> None:
 NAME = st.sampled_from(["Anna One", "25 or 6 to 4", "99 Problems", "1979", "Song A", "a-ha", "U2", "The 1975", "Ø"])
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     songs=st.lists(st.tuples(NAME, NAME), min_size=1, max_size=12),
     starts=st.lists(st.integers(1, 600), min_size=12, max_size=12),
@@ -177,7 +176,6 @@ def test_no_clock_of_a_timed_list_ends_up_in_a_name(
     assert names("\n".join(lines)) == songs
 
 
-@settings(max_examples=200, deadline=None)
 @given(lines=st.lists(st.text(st.sampled_from("0123456789:-–[]() \tAb"), max_size=30), max_size=8))
 def test_each_line_is_a_track_or_counted(lines: list[str]) -> None:
     text = "\n".join(lines)
