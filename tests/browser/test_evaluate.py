@@ -86,7 +86,8 @@ def test_two_are_compared_and_the_report_is_one_file(page: Page, evaluated: Serv
     asked: list[str] = []
     report = page.context.new_page()
     report.on("request", lambda request: asked.append(request.url))
-    address = Path(downloaded.value.path()).rename(evaluated.home / "report.html").as_uri()
+    downloaded.value.save_as(evaluated.home / "report.html")
+    address = (evaluated.home / "report.html").as_uri()
     report.goto(address)
     expect(report.get_by_role("heading", level=1)).to_have_text("three wrong: 62% of 8 songs right")
     assert asked == [address], "nothing is fetched"
