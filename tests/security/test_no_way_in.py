@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app.ui import plain
@@ -107,6 +108,8 @@ def test_no_parameter_of_an_address_does_any_harm(
     monkeypatch: pytest.MonkeyPatch, settings: Settings, page: str
 ) -> None:
     monkeypatch.setenv("GENRESCOPE_HOME", str(settings.home))
+    st.cache_resource.clear()  # else the workspace is that of the page's test before
+    st.cache_data.clear()
     for key in ("model", "run", "track", "evaluation", "playlist", "job", "genre", "page", "q"):
         shown = AppTest.from_file(str(PROJECT / "pages" / f"{page}.py"), default_timeout=60)
         for number, payload in enumerate(("../../etc/passwd", SQL[1], SCRIPTS[0], "-1", "9" * 30)):
