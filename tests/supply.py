@@ -19,6 +19,14 @@ KNOWN = {
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0", "Python Software Foundation License": "PSF-2.0",
     "GNU Lesser General Public License v3 (LGPLv3)": "LGPL-3.0", "The Unlicense (Unlicense)": "Unlicense",
 }  # fmt: skip
+ENCODER = """
+## The pretrained encoder
+
+`models/encoder-msd-musicnn` holds the weights of MSD_musicnn, converted, from the package musicnn 0.1.0: ISC, (c) Music
+Technology Group, Universitat Pompeu Fabra 2019; its notice is [beside it](../models/encoder-msd-musicnn/LICENSE.txt). The
+same group's Essentia page lists its models under CC BY-NC-SA 4.0; [the card](../models/encoder-msd-musicnn/card.json) names
+both. The package itself is not installed.
+"""
 
 
 def direct(file: str) -> list[Requirement]:
@@ -93,7 +101,7 @@ def licences() -> str:
         "`mutagen`, which reads tags, is under GPL-2.0-or-later. The MIT licence is compatible with it; but whoever hands on\n"
         "Genrescope together with mutagen (an image with everything installed) does so under the terms of the GPL. The guest\n"
         "environment (`requirements-demo.txt`) goes without it.\n\n"
-        "| package | version | licence | for | how it comes here |\n|---|---|---|---|---|\n" + "".join(rows)
+        "| package | version | licence | for | how it comes here |\n|---|---|---|---|---|\n" + "".join(rows) + ENCODER
     )
 
 

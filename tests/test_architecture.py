@@ -21,9 +21,11 @@ FLOORS = [
         "core.names",
         "core.text_encoding",
         "core.page",
+        "core.graphs",
     ],
     [
         "core.audio",
+        "core.encoder",
         "core.jobs",
         "core.jobs.queue",
         "core.jobs.compute",
@@ -220,6 +222,8 @@ def _nevers(file: File) -> Iterator[str]:
         yield "sources and learning know each other"
     if room == "core.audio" and file.uses("torch", "torchaudio", "core.library"):
         yield "audio knows torch or the library"
+    if room == "core.encoder" and file.uses(*(() if name == "core.encoder.build" else HEAVY)):
+        yield "the encoder imports what is not in a guest's environment"
     if room == "core.inference" and file.uses("torch", "torchaudio", "core.learning"):
         yield "inference knows torch"
     if name in ANSWERING and file.uses(*HEAVY):
@@ -428,6 +432,8 @@ def test_a_file_without_a_floor_is_found(tmp_path: Path) -> None:
         ("core__learning__x", "import core.sources.x", "sources and learning know each other"),
         ("core__audio__x", "from torch import nn", "audio knows torch or the library"),
         ("core__audio__x", "from core.library.store import S", "audio knows torch or the library"),
+        ("core__encoder__x", "import librosa", "the encoder imports what is not in a guest's environment"),
+        ("core__encoder__x", "def f():\n    from torch import nn", "the encoder imports what is not in a guest's environment"),
         ("core__inference__x", "def f():\n    import torch.nn", "inference knows torch"),
         ("core__learning__model", "def f():\n    import torch", "who asks a model imports what trains it"),
         ("core__learning__graph", "from scipy.stats import norm", "who asks a model imports what trains it"),

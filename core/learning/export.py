@@ -26,8 +26,9 @@ from torch import Tensor, nn
 from core.database import now
 from core.errors import ModelError
 from core.files import sha256_of, whole, whole_folder, write_json
+from core.graphs import check_contents
 from core.learning import model
-from core.learning.graph import INPUT, OUTPUTS, check_contents
+from core.learning.graph import INPUT, OUTPUTS
 from core.learning.model import CARD, FILTERS, GRAPH, WEIGHTS, Card
 from core.learning.networks import NETWORKS, GenreNetwork
 from core.learning.space import PREFIX, FeatureSpace

@@ -23,6 +23,7 @@ from safetensors.numpy import load as load_tensors
 
 from core.audio.crops import Answer
 from core.database import now
+from core.encoder.encoder import SHIPPED
 from core.errors import ModelError
 from core.learning.graph import open_graph
 from core.learning.space import FeatureSpace
@@ -39,7 +40,9 @@ FILTERS = "mel_filters"
 USUAL = "band_mean"
 """What the network subtracts, among its weights: the mean of each band over the songs that it learned from."""
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,59}(?<![ .])")
+ENCODER = SHIPPED.name
+"""A folder beside the models that is none: it ships with the project, and is neither listed, backed up nor replaced."""
+NAME = re.compile(rf"(?!(?i:{re.escape(ENCODER)})(?:/|$))" r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,59}(?<![ .])")
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
@@ -187,6 +190,8 @@ class Entry:
 
 def check_name(name: str) -> str:
     """`name`, if a model may have it; `ModelError` if not. Safe as a folder name on every system."""
+    if name.lower() == ENCODER:
+        raise ModelError(f"{name!r} is the folder of the pretrained encoder. Choose another name.")
     if not NAME.fullmatch(name) or RESERVED.fullmatch(name):
         raise ModelError(
             f"{name[:80]!r} cannot be a model's name. Use up to 60 letters, digits, spaces, dots, dashes and underscores, "
@@ -303,7 +308,7 @@ def list_models(settings: Settings) -> list[Entry]:
     card: Card | None
     for root in settings.model_folders:
         for folder in sorted(root.iterdir()) if root.is_dir() else ():
-            if folder.name.startswith(".") or not folder.is_dir() or folder.name in entries:
+            if folder.name.startswith(".") or not folder.is_dir() or folder.name in (ENCODER, *entries):
                 continue
             try:
                 card, problem = read_card(folder), ""

@@ -1,0 +1,1 @@
+"""The pretrained encoder: sound to tags and embeddings."""
