@@ -15,7 +15,7 @@ from tests.browser.conftest import Server
 from tests.conftest import FULL_JOURNEY as FULL
 from tests.sounds import drone, write_sound
 
-PATIENCE_MS = 1_200_000 if FULL else 180_000
+PATIENCE_MS = 360_000
 expect.set_options(timeout=60_000)
 
 
