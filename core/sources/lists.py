@@ -412,8 +412,9 @@ def _tracks_of_xspf(data: bytes | str) -> _Found:
 
 def _entry_of_xspf(track: Element) -> _Entry:
     location, identifier = _texts(track, "location")[0], _texts(track, "identifier")[0]
+    path = unquote(location)
     artists, text = cleaning.artist_names(_texts(track, "creator")), _texts(track, "title")[0]
-    if text and cleaning.name(unquote(location)).endswith(f"/{cleaning.name(text)}"):  # VLC names files without tags so
+    if text and cleaning.name(path).endswith(f"/{cleaning.name(text)}"):  # VLC names files without tags so
         text = ""
     rest = ListedTrack(
         "",
@@ -424,7 +425,7 @@ def _entry_of_xspf(track: Element) -> _Entry:
         cleaning.name(identifier or location),
         cleaning.address(location) or cleaning.address(identifier),
     )
-    return _Entry(text, location, rest)
+    return _Entry(text, path, rest)
 
 
 def _tag(element: Element) -> str:

@@ -426,6 +426,7 @@ def test_entries_without_a_telling_path_follow_their_list() -> None:
         "<location>file:///m/Anna%20One/First/01%20Song%20A.mp3</location><title>Song A</title><album>First</album>",
         "<location>file:///m/01%20-%20Anna%20One%20-%20Song%20A.mp3</location><title>01 - Anna One - Song A.mp3</title>",
         "<location>https://example.org/1</location><title>Anna One - Song A</title>",
+        "<location>Anna%20One/First/01%20Song%20A.mp3</location><title>Song A - Anna One</title>",
         "<location>x.mp3</location><creator>Anna One</creator><title>Song A</title>",
     ],
 )
