@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.util import patch_config_options
 
 import core
 from app.navigation import TABLE
@@ -38,7 +39,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 def shown(script: str) -> AppTest:
-    return AppTest.from_file(str(PROJECT / script), default_timeout=60).run()
+    with patch_config_options(
+        {"client.showErrorDetails": "full"}
+    ):  # the app hides the text of errors that no page caught
+        return AppTest.from_file(str(PROJECT / script), default_timeout=60).run()
 
 
 @pytest.mark.parametrize("page", [name for name, _, _ in TABLE])
