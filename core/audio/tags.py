@@ -6,8 +6,10 @@ or a wrong one, is left undecided (`core.text_encoding`), as more of it, from th
 """
 
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 UNREADABLE = "Its tags are damaged and could not be read."
 MAX_VALUES = 50
 """Artists, and genres, of one file."""
+READ_S = 5.0
+"""Tags that take longer to read are made to (mutagen takes minutes for a million frames): the song comes in without them."""
 MAX_TEXT = 4_000
 """Characters of one value; no name needs more."""
 
@@ -134,10 +138,30 @@ def _found(stream: BinaryIO, container: str) -> tuple[Found, str]:
     for reader in (partial(_of_container, kind),) if kind else (_id3v2, _apev2, _id3v1):
         try:
             stream.seek(0)
-            found = reader(stream) | found
+            with _within(READ_S):
+                found = reader(stream) | found
         except Exception:  # noqa: BLE001 - mutagen meets damage with whatever error comes of it, memory's included
             problem = UNREADABLE
     return found, problem
+
+
+@contextmanager
+def _within(seconds: float) -> Iterator[None]:
+    """Raise `TimeoutError` inside after so much time, where the system can: in the main thread, and not on Windows."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: Any) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 # -- ID3 and APEv2 -----------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Tags of real files of every format, written by mutagen or byte by byte, and read as their writers meant them."""
 
+import signal
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -286,6 +287,19 @@ def test_a_file_with_any_byte_changed_is_read_or_a_problem(bare: Callable[[str],
     for place in range(0, min(len(data), 1500), 23):
         damaged = data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :]
         tags.read(BytesIO(damaged), waveform.Probe(container, "any", 48_000, 1, None))
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timer that interrupts")
+def test_tags_made_to_keep_a_machine_busy_are_given_up(
+    file: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tags, "READ_S", 0.5)  # a busy machine may well rest for a tenth of a second
+    path = file(".mp3")
+    frames = b"TIT2\0\0\0\2\0\0\3a" * 200_000
+    size = bytes(len(frames) >> shift & 127 for shift in (21, 14, 7, 0))
+    path.write_bytes(b"ID3\x04\0\0" + size + frames + path.read_bytes() + id3v1(b"T", b"Ann"))
+    found = tags.read(path, waveform.Probe("mp3", "mp3", 48_000, 1, None))
+    assert found == Tags("T", ("Ann",), problem=tags.UNREADABLE)
 
 
 def test_tags_are_bounded(file: Callable[[str], Path]) -> None:
