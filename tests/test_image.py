@@ -77,6 +77,7 @@ def test_what_is_private_is_not_given_to_a_build(files: list[str]) -> None:
     assert [name for name in NEVER_GIVEN if not image.is_ignored(PurePosixPath(name), ignoring)] == []
     given = image.context(PROJECT, files)
     assert {"app/main.py", "core/settings.py", "models/genrescope-starter/model.onnx", "data/genres.yaml"} <= set(given)
+    assert "models/encoder-msd-musicnn/encoder.onnx" in given
     assert not [name for name in given if name.startswith(("tests/", "docs/", ".github/", "benchmarks/"))]
 
 

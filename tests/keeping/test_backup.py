@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from core.database import Database, known_version
+from core.encoder.encoder import SHIPPED
 from core.errors import JobStopped, LibraryError
 from core.files import sha256_of
 from core.jobs import kinds
@@ -147,6 +148,18 @@ def test_a_backup_holds_no_secret(archive: Path) -> None:
     assert {name.split("/")[0] for name in names} == {LIBRARY, MANIFEST, "models", "runs", "spectrograms", "audio"}
 
 
+def test_the_encoder_is_in_no_backup_and_stays_where_it_is(empty: Settings, tmp_path: Path) -> None:
+    """A workspace in the project's own folder has it beside its models."""
+    models.publish(empty.models / "mine")
+    encoder = Path(shutil.copytree(SHIPPED, empty.models / SHIPPED.name))
+    before = files(encoder)
+    back_up(Database(empty.database), empty, tmp_path / "a.zip", "everything")
+    with zipfile.ZipFile(tmp_path / "a.zip") as packed:
+        assert {name.split("/")[1] for name in packed.namelist() if name.startswith("models/")} == {"mine"}
+    restore(tmp_path / "a.zip", empty)
+    assert files(encoder) == before
+
+
 def test_a_library_that_is_not_empty_is_replaced_only_if_asked_and_kept(
     full: Settings, archive: Path, empty: Settings
 ) -> None:
@@ -274,6 +287,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "absolute": ({"add": named("/tmp/evil.txt")}, "does not belong"),
     "backslash": ({"add": named("models\\..\\evil")}, "does not belong"),
     "hidden model": ({"add": named("models/../card.json")}, "does not belong"),
+    "the encoder": ({"add": named("models/encoder-msd-musicnn/card.json")}, "does not belong"),
+    "the encoder, in capitals": ({"add": named("models/ENCODER-MSD-MUSICNN/model.onnx")}, "does not belong"),
     "secrets": ({"add": named("secrets/spotify.json")}, "does not belong"),
     "wrong place": ({"add": named(SPECTROGRAM.replace("/ab/", "/cd/"))}, "does not belong"),
     "link": ({"add": named(SPECTROGRAM, stat.S_IFLNK | 0o777, b"/etc/passwd")}, "is a link"),

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from core.audio.spectrogram import mel_filters
+from core.encoder.encoder import SHIPPED
 from core.errors import ModelError
 from core.files import sha256_of
 from core.learning import model
@@ -76,6 +78,26 @@ BAD_NAMES = [
 def test_bad_names_are_refused(name: str) -> None:
     with pytest.raises(ModelError, match=r"cannot be a model's name\. Use up to 60 letters"):
         model.check_name(name)
+
+
+@pytest.mark.parametrize("name", ["encoder-msd-musicnn", "Encoder-MSD-MusiCNN"])
+def test_no_model_has_the_name_of_the_encoder(settings: Settings, name: str) -> None:
+    publish(settings.models / "mine")
+    with pytest.raises(ModelError, match="folder of the pretrained encoder"):
+        model.check_name(name)
+    with pytest.raises(ModelError, match="folder of the pretrained encoder"):
+        model.rename(settings, "mine", name)
+    for refused in (model.find, model.delete):
+        with pytest.raises(ModelError, match="There is no model named"):
+            refused(settings, name)
+    for near in ("encoder", "encoder-msd-musicnn-2", "my encoder-msd-musicnn"):
+        assert model.check_name(near) == near
+
+
+def test_the_encoder_is_not_listed_beside_the_models(settings: Settings) -> None:
+    """Neither the shipped one nor a copy in the workspace, which a workspace in the project's own folder has."""
+    shutil.copytree(SHIPPED, settings.models / SHIPPED.name)
+    assert not [entry.name for entry in model.list_models(settings) if "encoder" in entry.name]
 
 
 def test_a_bad_name_is_published_renamed_and_found_nowhere(settings: Settings, tmp_path: Path) -> None:
