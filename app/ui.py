@@ -98,7 +98,7 @@ def look_after_library() -> None:
     if not fault:
         return
     st.title("Genrescope")
-    st.error(plain(fault), icon=":material/error:")
+    st.error(plain(fault.replace("`", "")), icon=":material/error:")
     newest = newest_backup(settings.data / "backups")
     if newest and newest.suffix == ".zip" and st.button(f"Restore {plain(newest.name)}", icon=":material/restore:"):
         from core.keeping.restoring import restore
@@ -337,7 +337,7 @@ def _outcome(kind: str, result: Mapping[str, Any]) -> None:
             for item in failed:
                 st.error(f"**{plain(item['path'])}**: {plain(item['reason'])}", icon=":material/error:")
             return
-        _listed(f"{len(failed):,} files could not be used, and why", failed)
+        _listed(f"{counted(len(failed), 'file')} could not be used, and why", failed)
     if skipped_items := result.get("skipped") if kind == "import" else None:
         _listed(f"{counted(len(skipped_items), 'item')} skipped, and why", skipped_items)
     if unmatched := result.get("unmatched_rows"):

@@ -268,7 +268,7 @@ def damage(path: Path, *, thorough: bool = False) -> str:
         if code in _CORRUPT or "decode to UTF-8" in str(error):
             return damage_text(path)
         if code != sqlite3.SQLITE_INTERRUPT:
-            return ""  # held, or not readable: whoever opens it is told
+            return ""  # locked or unreadable: opening it reports that
     _checked[path] = state
     return ""
 

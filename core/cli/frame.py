@@ -166,8 +166,8 @@ stderr = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emo
 def command(as_json: bool, home: Path | None) -> Iterator[Settings]:
     """Settings for a command; errors become a sentence (or `{"error"}`) and exit code 1.
 
-    With `as_json`, what libraries print goes to standard error. A damaged library is told of also by commands that do
-    not open it.
+    With `as_json`, what libraries print goes to standard error. Commands that do not open the library report a
+    damaged one, too.
     """
     library: Path | None = None
     try:

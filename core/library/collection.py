@@ -37,7 +37,7 @@ class Spectrogram:
 
 
 class WorkspaceFile(NamedTuple):
-    """An audio file that lies in the workspace; `path` is '' if it was deleted. `sha256` is the key of the recording."""
+    """An audio file in the workspace; `path` is '' if it was deleted. `sha256` is the key of the recording."""
 
     track_id: int
     path: str
@@ -229,7 +229,7 @@ class Collection:
     # -- files that lie elsewhere, or nowhere ----------------------------------------------------------------------
 
     def sounds(self) -> list[WorkspaceFile]:
-        """Every audio file that lies in the workspace, or should."""
+        """Every audio file that is, or should be, in the workspace."""
         with self._database.read() as db:
             rows = db.execute(
                 "SELECT track_id, path, sha256, size_bytes, packets_sha256 FROM audio_files WHERE copied"

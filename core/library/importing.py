@@ -61,7 +61,7 @@ NO_AUDIO = frozenset(
 )
 """Endings of files that lie beside songs, and need not be opened."""
 HELD_FILES = 200
-"""So many files of one folder wait for each other, so that the encoding of their tags is guessed from all of them."""
+"""Largest batch of files in one folder whose tag encoding is guessed together."""
 SEVERAL = "; "
 """Between several artists, or genres, of one file."""
 MAX_CSV_BYTES = 50_000_000
@@ -226,7 +226,7 @@ def _note(said: Tags) -> str:
 
 
 def _decided(of_folder: Sequence[Tags]) -> list[Tags]:
-    """The tags of the files of one folder, their undecided values decoded: the same encoding for all whom it suits."""
+    """Decode the undecided tags of the files of one folder, with one encoding for all files that it suits."""
     encodings = iter(text_encoding.guesses([said.undecided for said in of_folder if said.undecided]))
     return [said.decided(next(encodings)) if said.undecided else said for said in of_folder]
 
